@@ -1,0 +1,124 @@
+"""Control flow of one function: where each instruction may continue, and which locals live on.
+
+WebAssembly control is structured, so no graph has to be rebuilt: a label names an enclosing
+block, and its target is the block's end (or, for a loop, its start). A call inside a
+``try_table`` may also continue at any of its catch labels; leaving those edges out would let the
+collector free objects that only an exception handler still needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wattest.emulator.spill import wasm
+from wattest.emulator.spill.wasm import Instruction
+
+_MAY_THROW = frozenset((wasm.CALL, wasm.CALL_INDIRECT, wasm.THROW, wasm.THROW_REF))
+_STOPS = frozenset((wasm.UNREACHABLE, wasm.THROW, wasm.THROW_REF))
+
+
+class Flow:
+    """Successors and liveness of the instructions of one function.
+
+    Attributes:
+        enclosing: for each instruction, the indices of the blocks around it, outermost first; a
+            block's own instruction counts as inside, its ``end`` as outside.
+    """
+
+    def __init__(self, instructions: Sequence[Instruction]) -> None:
+        self._instructions = instructions
+        self._exit = len(instructions)
+        self._end_of: dict[int, int] = {}
+        self._else_of: dict[int, int] = {}
+        self._tries: list[tuple[int, ...]] = []
+        self.enclosing: list[tuple[int, ...]] = []
+        self._match_blocks()
+        self._handlers = {
+            index: tuple(
+                self._target(label, self.enclosing[index][:-1])
+                for label in instruction.immediate[1]
+            )
+            for index, instruction in enumerate(instructions)
+            if instruction.op == wasm.TRY_TABLE
+        }
+        self._next = [self._all_successors(index) for index in range(self._exit)]
+        self._live_in = self._solve()
+
+    def live_after(self, index: int) -> int:
+        """Return the bit set of locals whose value may be read after instruction ``index``."""
+        live = 0
+        for successor in self._next[index]:
+            live |= self._live_in[successor]
+        return live
+
+    def _match_blocks(self) -> None:
+        open_blocks: list[int] = []
+        open_tries: list[int] = []
+        for index, (op, *_) in enumerate(self._instructions):
+            self._tries.append(tuple(open_tries))
+            if op in wasm.BLOCKS:
+                open_blocks.append(index)
+                if op == wasm.TRY_TABLE:
+                    open_tries.append(index)
+            elif op == wasm.ELSE:
+                self._else_of[open_blocks[-1]] = index
+            elif op == wasm.END and open_blocks:
+                block = open_blocks.pop()
+                self._end_of[block] = index
+                if self._instructions[block].op == wasm.TRY_TABLE:
+                    open_tries.pop()
+            self.enclosing.append(tuple(open_blocks))
+
+    def _target(self, label: int, blocks: Sequence[int]) -> int:
+        if label >= len(blocks):
+            return self._exit
+        block = blocks[-1 - label]
+        if self._instructions[block].op == wasm.LOOP:
+            return block + 1
+        return self._end_of[block] + 1
+
+    def _successors(self, index: int) -> list[int]:
+        op, immediate, *_ = self._instructions[index]
+        blocks = self.enclosing[index]
+        if op == wasm.BR:
+            return [self._target(immediate, blocks)]
+        if op == wasm.BR_IF:
+            return [index + 1, self._target(immediate, blocks)]
+        if op == wasm.BR_TABLE:
+            return [self._target(label, blocks) for label in set(immediate)]
+        if op == wasm.RETURN:
+            return [self._exit]
+        if op in _STOPS:
+            return []
+        if op == wasm.IF:
+            return [index + 1, self._else_of.get(index, self._end_of[index]) + 1]
+        if op == wasm.ELSE:
+            return [self._end_of[blocks[-1]] + 1]
+        return [index + 1]
+
+    def _all_successors(self, index: int) -> tuple[int, ...]:
+        successors = set(self._successors(index))
+        if self._instructions[index].op in _MAY_THROW:
+            for block in self._tries[index]:
+                successors.update(self._handlers[block])
+        return tuple(sorted(successors))
+
+    def _solve(self) -> list[int]:
+        """Iterate backwards to the least solution; loops need more than one round."""
+        live_in = [0] * (self._exit + 1)
+        changed = True
+        while changed:
+            changed = False
+            for index in range(self._exit - 1, -1, -1):
+                live = 0
+                for successor in self._next[index]:
+                    live |= live_in[successor]
+                op, immediate, *_ = self._instructions[index]
+                if op == wasm.LOCAL_GET:
+                    live |= 1 << immediate
+                elif op in (wasm.LOCAL_SET, wasm.LOCAL_TEE):
+                    live &= ~(1 << immediate)
+                if live != live_in[index]:
+                    live_in[index] = live
+                    changed = True
+        return live_in
