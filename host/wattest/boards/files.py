@@ -1,0 +1,223 @@
+"""Board files under ``boards/``, read strictly; docs/boards.md explains every key."""
+
+from __future__ import annotations
+
+import difflib
+from fractions import Fraction
+from pathlib import Path
+
+from wattest.boards.model import (
+    POWER_COUNT_MAX,
+    Board,
+    BootPin,
+    ConsoleLink,
+    FlashGeometry,
+    I2cWiring,
+    Memory,
+    MeterRating,
+    SensorWiring,
+    UsbId,
+    measurement_constants,
+)
+from wattest.data import data_root
+from wattest.errors import ConfigError
+from wattest.tables import Table, read_table
+
+_CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
+_RESET_CAUSES = (
+    "power_on",
+    "hard",
+    "watchdog",
+    "deep_sleep",
+    "soft",
+    "brownout",
+    "panic",
+)
+_SHUNT_CAL_MAX = 0x7FFF
+
+
+def board_names() -> tuple[str, ...]:
+    """Return the names of the boards that come with the project, sorted."""
+    return tuple(sorted(path.stem for path in (data_root() / "boards").glob("*.toml")))
+
+
+def load_board(name_or_path: str | Path) -> Board:
+    """Read a board by its name, or by the path of a ``.toml`` file.
+
+    Raises:
+        ConfigError: no such board, or its file is wrong: path, dotted key, expected, got.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml"):
+        return _read_board(read_table(Path(text)), Path(text).stem)
+    names = board_names()
+    if text not in names:
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "or give the path of a .toml file"
+        raise ConfigError(
+            f"one of {', '.join(names)} expected, got {text!r}", path="board", hint=hint
+        )
+    return _read_board(read_table(data_root() / "boards" / f"{text}.toml"), text)
+
+
+def _read_board(table: Table, name: str) -> Board:
+    memory = table.table("memory")
+    link = table.table("link")
+    board = Board(
+        name=name,
+        title=table.text("title"),
+        emulated=table.flag("emulated", default=False),
+        chip=table.choice("chip", _CHIPS),
+        micropython=table.text("micropython", pattern=r"[A-Z0-9_]+", expected="a board name"),
+        relay_pin=_pin(table, "relay_pin") if "relay_pin" in table else None,
+        i2c_target=table.flag("i2c_target"),
+        flash=_flash(table.table("flash")),
+        i2c=_i2c(table.table("i2c")),
+        sensor=_sensor(table.table("sensor")),
+        meter=_meter(table.table("meter")),
+        memory=Memory(
+            heap_bytes=memory.integer("heap_bytes", minimum=64 * 1024, maximum=8 << 20),
+            p256_table_bytes=_one_of(memory, "p256_table_bytes", (16_384, 32_768)),
+            rtc_bytes=memory.integer("rtc_bytes", minimum=64, maximum=8192),
+        ),
+        usb=tuple(_usb(entry) for entry in table.tables("usb")),
+        boot_pins=tuple(_boot_pin(entry) for entry in table.tables("boot_pin")),
+        link=ConsoleLink(
+            kind=link.choice("kind", ("uart", "usb-serial-jtag", "usb-cdc", "pty")),
+            baud=link.integer("baud", minimum=9600, maximum=3_000_000),
+        ),
+        reset_causes=_reset_causes(table.table("reset_cause")),
+    )
+    memory.finish()
+    link.finish()
+    table.finish()
+    _check(board, table)
+    return board
+
+
+def _check(board: Board, table: Table) -> None:
+    """Refuse what is well-formed and still wrong: saturation, unsafe pins, odd constants."""
+    sensor, meter = board.sensor, board.meter
+    if sensor.full_scale_ma < meter.imax_ma:
+        raise table.error(
+            "sensor.shunt_uohm",
+            f"full scale of at least Imax {meter.imax_ma} mA expected, "
+            f"got {int(sensor.full_scale_ma)} mA",
+        )
+    if Fraction(meter.power_max_uw * 1000) / sensor.power_lsb_nw > POWER_COUNT_MAX:
+        raise table.error("sensor.shunt_cal", "Un * Imax must fit the 24 bits of POWER")
+    if not meter.ist_ma < meter.iref_ma <= meter.imax_ma:
+        raise table.error("meter.iref_ma", "ist_ma < iref_ma <= imax_ma expected")
+    if sensor.window_us > meter.sample_period_ms * 1000:
+        raise table.error(
+            "sensor.adc_config",
+            f"a result within the sample period of {meter.sample_period_ms} ms expected, "
+            f"got {sensor.window_us} us",
+        )
+    for boot in board.boot_pins:
+        if boot.pin in (board.i2c.scl_pin, board.i2c.sda_pin):
+            raise table.error(
+                "i2c",
+                f"pins that are no boot pins expected, got {boot.pin}",
+                hint="a sensor that holds the bus low at reset would stop the board from booting",
+            )
+    try:
+        measurement_constants(sensor, meter)
+    except ConfigError as exc:
+        raise ConfigError(str(exc), path=table.path, hint=exc.hint) from None
+
+
+def _pin(table: Table, key: str) -> int:
+    return table.integer(key, maximum=48)
+
+
+def _one_of(table: Table, key: str, values: tuple[int, ...]) -> int:
+    value = table.integer(key)
+    if value not in values:
+        raise table.error(key, f"{' or '.join(map(str, values))} expected, got {value}")
+    return value
+
+
+def _flash(table: Table) -> FlashGeometry:
+    size = _one_of(table, "size_bytes", tuple(1 << bits for bits in range(21, 26)))
+    flash = FlashGeometry(
+        size_bytes=size,
+        firmware_offset=table.integer("firmware_offset", maximum=0x10000),
+        nvs_offset=table.integer("nvs_offset", maximum=size),
+        nvs_bytes=table.integer("nvs_bytes", minimum=0x3000, maximum=size),
+        vfs_offset=table.integer("vfs_offset", maximum=size - 0x10000),
+    )
+    for key, value in (("nvs_offset", flash.nvs_offset), ("vfs_offset", flash.vfs_offset)):
+        if value % 4096:
+            raise table.error(key, f"a multiple of 4096 expected, got {value:#x}")
+    if flash.nvs_offset + flash.nvs_bytes > flash.vfs_offset:
+        raise table.error("vfs_offset", "a file system behind the end of NVS expected")
+    table.finish()
+    return flash
+
+
+def _i2c(table: Table) -> I2cWiring:
+    wiring = I2cWiring(
+        id=table.integer("id", maximum=1),
+        scl_pin=_pin(table, "scl_pin"),
+        sda_pin=_pin(table, "sda_pin"),
+        frequency_hz=table.integer("frequency_hz", minimum=10_000, maximum=1_000_000),
+    )
+    if wiring.scl_pin == wiring.sda_pin:
+        raise table.error("sda_pin", f"a pin other than SCL expected, got {wiring.sda_pin}")
+    table.finish()
+    return wiring
+
+
+def _sensor(table: Table) -> SensorWiring:
+    sensor = SensorWiring(
+        chip=table.choice("chip", ("ina228",)),
+        address=table.integer("address", minimum=0x40, maximum=0x4F),
+        shunt_uohm=table.integer("shunt_uohm", minimum=1, maximum=10_000_000),
+        shunt_cal=table.integer("shunt_cal", minimum=1, maximum=_SHUNT_CAL_MAX),
+        adc_range=table.integer("adc_range", 0, maximum=1),
+        adc_config=table.integer("adc_config", minimum=0, maximum=0xFFFF),
+    )
+    if sensor.adc_config >> 12 not in (0xB, 0xF):
+        raise table.error(
+            "adc_config",
+            f"continuous shunt and bus conversion (mode B or F) expected, "
+            f"got {sensor.adc_config:#06x}",
+        )
+    table.finish()
+    return sensor
+
+
+def _meter(table: Table) -> MeterRating:
+    meter = MeterRating(
+        un_mv=table.integer("un_mv", minimum=1000, maximum=85_000),
+        iref_ma=table.integer("iref_ma", minimum=1, maximum=1_000_000),
+        imax_ma=table.integer("imax_ma", minimum=1, maximum=1_000_000),
+        ist_ma=table.integer("ist_ma", minimum=1, maximum=1_000_000),
+        accuracy_class=table.choice("accuracy_class", ("0.5", "1", "2", "A", "B", "C")),
+        sample_period_ms=table.integer("sample_period_ms", minimum=100, maximum=60_000),
+    )
+    table.finish()
+    return meter
+
+
+def _usb(table: Table) -> UsbId:
+    usb = UsbId(
+        vid=table.integer("vid", maximum=0xFFFF),
+        pid=table.integer("pid", maximum=0xFFFF),
+        what=table.text("what"),
+    )
+    table.finish()
+    return usb
+
+
+def _boot_pin(table: Table) -> BootPin:
+    boot = BootPin(pin=_pin(table, "pin"), rule=table.text("rule"))
+    table.finish()
+    return boot
+
+
+def _reset_causes(table: Table) -> tuple[tuple[str, int], ...]:
+    causes = tuple((name, table.integer(name, maximum=5)) for name in _RESET_CAUSES)
+    table.finish()
+    return causes
