@@ -1,0 +1,1 @@
+"""Scenarios: nodes, exact loads, weather, faults, parties and contracts of a run."""
