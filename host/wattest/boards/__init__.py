@@ -7,13 +7,16 @@ from wattest.boards.model import (
     ConsoleLink,
     FlashGeometry,
     I2cWiring,
+    JournalBudget,
     MeasurementConstants,
     Memory,
     MeterRating,
+    Relay,
     SensorWiring,
     UsbId,
     measurement_constants,
 )
+from wattest.boards.node_config import node_config
 
 __all__ = [
     "Board",
@@ -21,12 +24,15 @@ __all__ = [
     "ConsoleLink",
     "FlashGeometry",
     "I2cWiring",
+    "JournalBudget",
     "MeasurementConstants",
     "Memory",
     "MeterRating",
+    "Relay",
     "SensorWiring",
     "UsbId",
     "board_names",
     "load_board",
     "measurement_constants",
+    "node_config",
 ]

@@ -13,8 +13,10 @@ from wattest.boards.model import (
     ConsoleLink,
     FlashGeometry,
     I2cWiring,
+    JournalBudget,
     Memory,
     MeterRating,
+    Relay,
     SensorWiring,
     UsbId,
     measurement_constants,
@@ -69,7 +71,9 @@ def _read_board(table: Table, name: str) -> Board:
         emulated=table.flag("emulated", default=False),
         chip=table.choice("chip", _CHIPS),
         micropython=table.text("micropython", pattern=r"[A-Z0-9_]+", expected="a board name"),
-        relay_pin=_pin(table, "relay_pin") if "relay_pin" in table else None,
+        relay=_relay(table.table("relay")) if "relay" in table else None,
+        watchdog_ms=table.integer("watchdog_ms", maximum=600_000),
+        journal=_journal(table.table("journal")),
         i2c_target=table.flag("i2c_target"),
         flash=_flash(table.table("flash")),
         i2c=_i2c(table.table("i2c")),
@@ -121,10 +125,17 @@ def _check(board: Board, table: Table) -> None:
                 f"pins that are no boot pins expected, got {boot.pin}",
                 hint="a sensor that holds the bus low at reset would stop the board from booting",
             )
+    if board.journal.total_bytes > board.flash.vfs_bytes // 2:
+        raise table.error(
+            "journal.total_bytes",
+            f"at most half of the file system ({board.flash.vfs_bytes // 2} bytes) expected, "
+            f"got {board.journal.total_bytes}",
+        )
     try:
         measurement_constants(sensor, meter)
     except ConfigError as exc:
-        raise ConfigError(str(exc), path=table.path, hint=exc.hint) from None
+        _, _, message = str(exc).partition(": ")
+        raise ConfigError(message, path=table.path, key=exc.key, hint=exc.hint) from None
 
 
 def _pin(table: Table, key: str) -> int:
@@ -154,6 +165,26 @@ def _flash(table: Table) -> FlashGeometry:
         raise table.error("vfs_offset", "a file system behind the end of NVS expected")
     table.finish()
     return flash
+
+
+def _journal(table: Table) -> JournalBudget:
+    segment = table.integer("segment_bytes", minimum=2048, maximum=16_384)
+    budget = JournalBudget(
+        segment_bytes=segment,
+        total_bytes=table.integer("total_bytes", minimum=max(16_384, 4 * segment)),
+    )
+    table.finish()
+    return budget
+
+
+def _relay(table: Table) -> Relay:
+    relay = Relay(
+        pin=_pin(table, "pin"),
+        closed_level=table.integer("closed_level", 1, maximum=1),
+        closed_at_boot=table.flag("closed_at_boot", default=True),
+    )
+    table.finish()
+    return relay
 
 
 def _i2c(table: Table) -> I2cWiring:
@@ -195,7 +226,8 @@ def _meter(table: Table) -> MeterRating:
         imax_ma=table.integer("imax_ma", minimum=1, maximum=1_000_000),
         ist_ma=table.integer("ist_ma", minimum=1, maximum=1_000_000),
         accuracy_class=table.choice("accuracy_class", ("0.5", "1", "2", "A", "B", "C")),
-        sample_period_ms=table.integer("sample_period_ms", minimum=100, maximum=60_000),
+        sample_period_ms=table.integer("sample_period_ms", minimum=100, maximum=10_000),
+        current_kind=table.choice("current_kind", ("ac", "dc")),
     )
     table.finish()
     return meter

@@ -14,7 +14,9 @@ from wattest.errors import ConfigError
 
 _CURRENT_COUNT_MAX = (1 << 19) - 1
 POWER_COUNT_MAX = (1 << 24) - 1
-_SMALL_INT_MAX = (1 << 30) - 1
+# The node keeps this remainder in small ints of a 32-bit MicroPython; docs/firmware.md.
+_COUNTS_MIN = 1 << 20
+_COUNTS_MAX = (1 << 30) - 1
 _RANGE_NV = (163_840_000, 40_960_000)
 _CONVERSION_US = (50, 84, 150, 280, 540, 1052, 2074, 4120)
 _AVERAGES = (1, 4, 16, 64, 128, 256, 512, 1024)
@@ -116,6 +118,7 @@ class MeterRating:
         ist_ma: starting current, mA: registers from here on.
         accuracy_class: the limit table a suite uses, e.g. ``"1"``.
         sample_period_ms: one sample each, ms.
+        current_kind: ``"dc"`` or ``"ac"``; every record states it.
     """
 
     un_mv: int
@@ -124,6 +127,7 @@ class MeterRating:
     ist_ma: int
     accuracy_class: str
     sample_period_ms: int
+    current_kind: str
 
     @property
     def power_max_uw(self) -> int:
@@ -148,6 +152,23 @@ class Memory:
     heap_bytes: int
     p256_table_bytes: int
     rtc_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalBudget:
+    """Flash the node's journal may use, bytes."""
+
+    total_bytes: int
+    segment_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """The output that switches the load: its pin, the level that closes it, its state at boot."""
+
+    pin: int
+    closed_level: int
+    closed_at_boot: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +205,7 @@ class MeasurementConstants:
         config: CONFIG register.
         adc_config: ADC_CONFIG register.
         power_nw_per_count: weight of a POWER count, nW.
-        counts_per_milliwatthour: POWER counts, one a sample period, that make one milliwatt-hour.
+        counts_per_milliwatthour: POWER counts times milliseconds that make one milliwatt-hour.
         sample_period_ms: the period those counts are taken at, ms.
         starting_counts: smallest POWER count that counts as in use (Un * Ist, rounded up).
         power_max_counts: POWER count of Un * Imax, rounded up.
@@ -210,7 +231,8 @@ class Board:
         emulated: true when only the emulator embodies it.
         chip: ``esp32``, ``esp32s3``, ``esp32c3`` or ``esp32c6``.
         micropython: name of MicroPython's own board.
-        relay_pin: output that opens and closes the supply of the load, or None.
+        relay: output that opens and closes the supply of the load, or None.
+        watchdog_ms: bound on one turn of the node's loop, ms; 0 for none.
         i2c_target: the chip can play a sensor for another board.
         reset_causes: event -> value of machine.reset_cause().
     """
@@ -220,13 +242,15 @@ class Board:
     emulated: bool
     chip: str
     micropython: str
-    relay_pin: int | None
+    relay: Relay | None
     i2c_target: bool
     flash: FlashGeometry
     i2c: I2cWiring
     sensor: SensorWiring
     meter: MeterRating
     memory: Memory
+    journal: JournalBudget
+    watchdog_ms: int
     usb: tuple[UsbId, ...]
     boot_pins: tuple[BootPin, ...]
     link: ConsoleLink
@@ -251,19 +275,13 @@ def measurement_constants(sensor: SensorWiring, meter: MeterRating) -> Measureme
             key="sensor.shunt_cal",
             hint=f"a multiple of {_whole_step(sensor)} does",
         )
-    counts = Fraction(_NANOWATT_MS_PER_MILLIWATTHOUR) / (power_nw * meter.sample_period_ms)
-    if counts.denominator != 1:
+    counts = Fraction(_NANOWATT_MS_PER_MILLIWATTHOUR) / power_nw
+    if counts.denominator != 1 or not _COUNTS_MIN <= counts <= _COUNTS_MAX:
         raise ConfigError(
-            f"counts_per_milliwatthour must be whole, got {counts}",
-            key="meter.sample_period_ms",
-            hint="choose another period or shunt_cal",
-        )
-    # Sum of a full-scale sample and the remainder must stay a small int of a 32-bit MicroPython.
-    if counts + POWER_COUNT_MAX > _SMALL_INT_MAX:
-        raise ConfigError(
-            f"counts_per_milliwatthour at most {_SMALL_INT_MAX - POWER_COUNT_MAX} expected, "
+            f"counts_per_milliwatthour whole and {_COUNTS_MIN} to {_COUNTS_MAX} expected, "
             f"got {counts}",
-            key="meter.sample_period_ms",
+            key="sensor.shunt_cal",
+            hint="choose another shunt_cal",
         )
     return MeasurementConstants(
         shunt_cal=sensor.shunt_cal,

@@ -1,0 +1,55 @@
+"""The part of a node's configuration file that its board determines."""
+
+from __future__ import annotations
+
+from wattest.boards.model import Board
+
+
+def node_config(
+    board: Board, *, serial: str, interval_ms: int, ueid: str | None = None
+) -> dict[str, int | str]:
+    """Return the content of ``/node.json``, docs/firmware.md.
+
+    Args:
+        board: the hardware the node runs on.
+        serial: 1 to 32 printable ASCII characters.
+        interval_ms: record interval, a multiple of the board's sample period.
+        ueid: hex of 7 to 33 bytes, or None: a real node uses its own MAC address.
+
+    Raises:
+        ValueError: the interval does not fit the sample period.
+    """
+    constants = board.constants
+    if interval_ms % constants.sample_period_ms or not 1000 <= interval_ms <= 3_600_000:
+        raise ValueError(
+            f"interval of 1000 to 3600000 ms and a multiple of {constants.sample_period_ms} ms "
+            f"expected, got {interval_ms}"
+        )
+    relay = board.relay
+    config: dict[str, int | str] = {
+        "serial": serial,
+        "board": board.name,
+        "sample_period_ms": constants.sample_period_ms,
+        "interval_ms": interval_ms,
+        "i2c_id": board.i2c.id,
+        "i2c_scl": board.i2c.scl_pin,
+        "i2c_sda": board.i2c.sda_pin,
+        "i2c_freq_hz": board.i2c.frequency_hz,
+        "sensor_address": board.sensor.address,
+        "sensor_config": constants.config,
+        "sensor_adc_config": constants.adc_config,
+        "sensor_shunt_cal": constants.shunt_cal,
+        "counts_per_milliwatthour": constants.counts_per_milliwatthour,
+        "power_nw_per_count": constants.power_nw_per_count,
+        "start_counts": constants.starting_counts,
+        "relay_pin": relay.pin if relay else -1,
+        "relay_closed_level": relay.closed_level if relay else 1,
+        "relay_at_boot": int(relay.closed_at_boot) if relay else 1,
+        "current_kind": 1 if board.meter.current_kind == "dc" else 0,
+        "journal_bytes": board.journal.total_bytes,
+        "journal_segment_bytes": board.journal.segment_bytes,
+        "watchdog_ms": board.watchdog_ms,
+    }
+    if ueid is not None:
+        config["ueid"] = ueid
+    return config
