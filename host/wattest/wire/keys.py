@@ -1,4 +1,4 @@
-"""Public keys of nodes: SubjectPublicKeyInfo of P-256 (RFC 5480), and the identifier made of it."""
+"""Public keys of nodes: SubjectPublicKeyInfo of P-256 (RFC 5480), and the kid made of it."""
 
 from __future__ import annotations
 
