@@ -78,7 +78,7 @@ def _modules() -> Mapping[str, bytes]:
         key = (name, hashlib.sha256(content).digest())
         if key not in _compiled:
             _compiled[key] = _compile(source, name)
-        modules["lib/" + name.removesuffix(".py") + ".mpy"] = _compiled[key]
+        modules[name.removesuffix(".py") + ".mpy"] = _compiled[key]
     return modules
 
 
