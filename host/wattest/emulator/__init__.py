@@ -1,0 +1,1 @@
+"""The emulated board: the real MicroPython machine, its flash, its buses, its console."""

@@ -1,0 +1,404 @@
+"""One running MicroPython machine: a wasm instance on a fiber, with a local clock.
+
+A `GuestVm` is what lies between two resets of a board. It runs only inside `GuestVm.poll`, until
+it blocks, ends, or has used its fuel slice, and it knows no time but its own: what it computes
+costs fuel, fuel is time, and waiting moves the clock to the deadline. Same seed, same inputs at
+the same local times: the same fuel to the unit and the same bytes out.
+
+Nothing a guest does leaves `poll` as an exception: a crash, a wild pointer, an endless loop cut
+short or a power cut all become an `Outcome`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from ctypes import byref, c_uint64, c_void_p
+from typing import Any
+
+import wasmtime
+from wasmtime import _bindings
+
+from wattest.emulator import runtime, waits
+from wattest.emulator.engine import MEMORY_BYTES_MAX, Engine
+from wattest.emulator.entropy import EntropyStream
+from wattest.emulator.filesystem_port import FileSystem, NoFileSystem
+from wattest.emulator.guest_memory import GuestMemory, WildPointer
+from wattest.emulator.layout import Scheduler
+from wattest.emulator.outcome import Outcome, StopGuest
+from wattest.emulator.process import GuestExit, Process
+from wattest.emulator.runtime import current
+from wattest.emulator.waits import HandlerRefused, Pending, Wait
+from wattest.emulator.wasi_abi import CLOCK_REALTIME
+from wattest.emulator.wasi_files import OpenFiles
+from wattest.errors import EmulatorError
+
+__all__ = ["GuestVm", "HandlerRefused", "Outcome", "StopGuest", "Wait"]
+
+NS_PER_FUEL = 5
+"""Virtual nanoseconds one unit of fuel takes: about the bytecode speed of an ESP32 at 240 MHz."""
+
+SLICE_FUEL = 200_000
+"""Fuel after which a busy guest lets others run: 1 ms."""
+
+_BOOT_SLICE_FUEL = 20_000
+_FUEL_MAX = 1 << 62
+_DEFAULT_UNIX_OFFSET_NS = 1_700_000_000_000_000_000
+
+Handler = Callable[["GuestVm", bytes], "bytes | None | Wait"]
+"""Serves ``host.call(name, payload)``; the result must be UTF-8."""
+
+DeviceHandler = Callable[["GuestVm", int, int], "int | Wait"]
+"""Serves reads of ``/dev/<name>``: (vm, address of the buffer, its size) -> bytes filled."""
+
+
+class GuestVm:
+    """One machine, from power-on to its end.
+
+    Args:
+        engine: from `load_engine`.
+        arguments: the command line, ``["micropython", "-X", "heapsize=128k", "-c", SCRIPT]``.
+        filesystem: mounted at ``/``; an empty one if None.
+        handlers: ``host.call`` name -> handler; "sleep" and "wait" are built in.
+        devices: name below ``/dev`` -> handler; "wait" is built in.
+        on_output: called with (bytes, local ns) at each write to standard output or error.
+        seed: of ``/dev/urandom``.
+        start_ns: the local clock at power-on.
+        ticks_origin_ns: local time at which ``time.ticks_ms()`` is 0; ``start_ns`` if None.
+        unix_offset_ns: ``time.time()`` is the local clock plus this.
+        result_capacity_bytes: largest ``host.call`` result; taken from the guest's heap.
+        stack_limit_bytes: depth at which the guest raises RuntimeError, at most 60 000.
+
+    Attributes:
+        outcome: how it ended, or None.
+        stdin: console input the guest has not read.
+
+    Raises:
+        EmulatorError: there is no memory for another instance.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        arguments: Sequence[str],
+        filesystem: FileSystem | None = None,
+        handlers: Mapping[bytes, Handler] | None = None,
+        devices: Mapping[str, DeviceHandler] | None = None,
+        on_output: Callable[[bytes, int], None] | None = None,
+        seed: bytes = b"",
+        start_ns: int = 0,
+        ticks_origin_ns: int | None = None,
+        unix_offset_ns: int = _DEFAULT_UNIX_OFFSET_NS,
+        result_capacity_bytes: int = 1024,
+        stack_limit_bytes: int = 60_000,
+    ) -> None:
+        self.outcome: Outcome | None = None
+        self.stdin = bytearray()
+        self.unix_offset_ns = unix_offset_ns
+        self.ticks_origin_ns = start_ns if ticks_origin_ns is None else ticks_origin_ns
+        self.failure: BaseException | None = None
+        self.pending_result: Any = None
+        self.pending_trap: Any = None
+        self._stdin_closed = False
+        self._pending: Pending | None = None
+        self._wake_ns: int | None = None
+        self._cause = waits.CAUSE_NONE
+        self._base_ns = start_ns
+        self._stack_limit_bytes = stack_limit_bytes
+        self._on_output = on_output
+        self._fuel_left = c_uint64()
+        self._fuel_pointer = byref(self._fuel_left)
+        self._future: c_void_p | None = None
+        self._trap, self._error = c_void_p(), c_void_p()
+        self._instantiate(engine)
+        self._scheduler = Scheduler(self.memory)
+        self._booted = False
+        self.handlers = {b"sleep": waits.sleep_handler, b"wait": waits.wait_handler}
+        self.handlers.update(handlers or {})
+        self.process = Process(self.memory, arguments, result_capacity_bytes)
+        self.files = OpenFiles(
+            self.memory,
+            filesystem or NoFileSystem(),
+            {"wait": waits.wait_device, **(devices or {})},
+            EntropyStream(seed),
+            self._write_output,
+        )
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it waits in a blocking call."""
+        return self._pending is not None
+
+    @property
+    def waits_for_stdin(self) -> bool:
+        """Whether console input would end its wait."""
+        return self._pending is not None and self._pending.on_stdin
+
+    @property
+    def stdin_is_readable(self) -> bool:
+        """Whether there is console input, or its end, to be read."""
+        return bool(self.stdin) or self._stdin_closed
+
+    @property
+    def memory_bytes(self) -> int:
+        """Size of its linear memory."""
+        return self.memory.size_bytes
+
+    def fuel_used(self) -> int:
+        """Return the fuel used since power-on: its CPU time."""
+        if self._store is not None:
+            runtime.get_fuel(self._context, self._fuel_pointer)
+        return _FUEL_MAX - self._fuel_left.value
+
+    def now_ns(self) -> int:
+        """Return the local clock."""
+        return self._base_ns + self.fuel_used() * NS_PER_FUEL
+
+    def clock_offset_ns(self, clock: int) -> int:
+        """Return what WASI clock ``clock`` shows beyond the local clock."""
+        return self.unix_offset_ns if clock == CLOCK_REALTIME else -self.ticks_origin_ns
+
+    def next_ns(self) -> int | None:
+        """Return when it wants to run: its clock if busy, its deadline if it waits.
+
+        None if it waits for input only, or has ended.
+        """
+        if self.outcome is not None:
+            return None
+        if self._pending is None:
+            return self.now_ns()
+        due = self._pending.deadline_ns
+        if self._wake_ns is not None and (due is None or self._wake_ns < due):
+            due = self._wake_ns
+        return None if due is None else max(due, self.now_ns())
+
+    def advance(self, duration_ns: int) -> None:
+        """Let time pass for the guest without computing: a bus or flash transfer."""
+        self._base_ns += duration_ns
+
+    def poll(self) -> None:
+        """Run from `next_ns` until it blocks, ends, or has used one slice of fuel.
+
+        Raises:
+            KeyboardInterrupt: the person at the terminal, seen in one of our callbacks.
+        """
+        if self._pending is not None:
+            due = self.next_ns()
+            if due is None:
+                return
+            self._base_ns += due - self.now_ns()
+        if self.outcome is not None:
+            return
+        outer, current.vm = current.vm, self
+        try:
+            ended = runtime.future_poll(self._future)
+        finally:
+            current.vm = outer
+        if ended:
+            self._finish()
+        elif not self._booted:
+            self._finish_boot()
+
+    def feed(self, data: bytes, at_ns: int) -> None:
+        """Give console input at world time ``at_ns``."""
+        self.stdin += data
+        if self.waits_for_stdin:
+            self.notify(at_ns)
+
+    def close_stdin(self, at_ns: int) -> None:
+        """End the console input: reads return nothing once the rest is read."""
+        self._stdin_closed = True
+        if self.waits_for_stdin:
+            self.notify(at_ns)
+
+    def notify(self, at_ns: int) -> None:
+        """Make a waiting guest look again, at world time ``at_ns``."""
+        if self._wake_ns is None or at_ns < self._wake_ns:
+            self._wake_ns = at_ns
+
+    def interrupt(self, at_ns: int) -> None:
+        """Raise KeyboardInterrupt in the guest, waiting or busy."""
+        if self.outcome is None and self._booted:
+            self._scheduler.raise_keyboard_interrupt()
+            self._break_wait(waits.CAUSE_INTERRUPT, at_ns)
+
+    def schedule_callback(self, object_id: int, argument: int, at_ns: int) -> bool:
+        """Queue a callable of the guest, as an interrupt handler does; ends a wait early.
+
+        Args:
+            object_id: ``id()`` of a callable that the guest keeps alive.
+            argument: small int passed to it.
+            at_ns: world time.
+
+        Returns:
+            False if the queue of four is full or the guest has ended.
+        """
+        if self.outcome is not None or not self._booted:
+            return False
+        queued = self._scheduler.schedule(object_id, argument)
+        self._break_wait(waits.CAUSE_CALLBACK, at_ns)
+        return queued
+
+    def kill(self, detail: str = "power off") -> None:
+        """End it now, wherever it is."""
+        if self._future is not None:
+            outer, current.vm = current.vm, self
+            try:
+                runtime.future_delete(self._future)
+            finally:
+                current.vm = outer
+            self._future = None
+        if self.outcome is None:
+            self._end(Outcome(kind="killed", detail=detail))
+
+    def close(self) -> None:
+        """Free the instance; kills it first."""
+        if self._store is None:
+            return
+        self.kill("closed")
+        self.fuel_used()
+        self.memory.release()
+        store, self._store = self._store, None
+        self._start = None
+        store.close()
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return a copy of guest memory; raises `WildPointer`, a ValueError."""
+        return self.memory.read(address, size)
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Write guest memory; raises `WildPointer`, a ValueError."""
+        self.memory.write(address, data)
+
+    def view(self, address: int, size: int) -> memoryview:
+        """Return guest memory in place; drop it before the guest runs again."""
+        return self.memory.view(address, size)
+
+    def grow(self, pages: int) -> int:
+        """Add pages of 64 KiB to the memory before the first `poll`; return their address."""
+        return self.memory.grow(pages)
+
+    def take_cause(self) -> int:
+        """Return why the wait is to end early, and forget it."""
+        cause, self._cause = self._cause, waits.CAUSE_NONE
+        return cause
+
+    def begin_pending(self, pending: Pending, result: Any, trap: Any) -> None:
+        """Block in ``pending``; its result goes to the C values given."""
+        self._pending, self.pending_result, self.pending_trap = pending, result, trap
+        self._wake_ns = None
+        self._cause = waits.CAUSE_NONE
+
+    def finish_pending(self) -> int | None:
+        """Ask the blocked call for its result."""
+        assert self._pending is not None
+        self._wake_ns = None
+        return self._pending.finish(self)
+
+    def end_pending(self) -> None:
+        """The blocked call has its result."""
+        self._pending = self.pending_result = self.pending_trap = None
+        self._cause = waits.CAUSE_NONE
+
+    def _instantiate(self, engine: Engine) -> None:
+        self._store: wasmtime.Store | None = wasmtime.Store(engine.wasmtime_engine)
+        self._store.set_limits(memory_size=MEMORY_BYTES_MAX)
+        self._context = ctypes.cast(self._store._context(), c_void_p)  # noqa: SLF001
+        runtime.check(runtime.set_fuel(self._context, _FUEL_MAX))
+        runtime.check(runtime.set_fuel_yield_interval(self._context, _BOOT_SLICE_FUEL))
+        self._fuel_left.value = _FUEL_MAX
+        instance = _bindings.wasmtime_instance_t()
+        future = c_void_p(
+            runtime.instantiate_async(
+                engine.instance_pre,
+                self._context,
+                byref(instance),
+                byref(self._trap),
+                byref(self._error),
+            )
+        )
+        while not runtime.future_poll(future):
+            pass
+        runtime.future_delete(future)
+        if self._trap or self._error:
+            self._store.close()
+            raise EmulatorError(f"no memory for another guest: {self._engine_message()}")
+        memory = self._export(instance, b"memory").memory
+        self._start = self._export(instance, b"_start").func
+        self.memory = GuestMemory(self._context, memory)
+        self._future = c_void_p(
+            runtime.call_async(
+                self._context,
+                byref(self._start),
+                None,
+                0,
+                None,
+                0,
+                byref(self._trap),
+                byref(self._error),
+            )
+        )
+
+    def _export(self, instance: Any, name: bytes) -> Any:
+        item = _bindings.wasmtime_extern_t()
+        found = runtime.export_get(self._context, byref(instance), name, len(name), byref(item))
+        assert found
+        return item.of
+
+    def _write_output(self, data: bytes) -> None:
+        if self._on_output is not None:
+            self._on_output(data, self.now_ns())
+
+    def _break_wait(self, cause: int, at_ns: int) -> None:
+        if self._pending is not None:
+            self._cause = max(self._cause, cause)
+            self.notify(at_ns)
+
+    def _finish_boot(self) -> None:
+        """Watch for the moment the machine has initialised itself.
+
+        It sets a stack limit for a small stack; its frames are fatter here, and there is room.
+        """
+        if self._scheduler.is_initialised():
+            self._booted = True
+            self._scheduler.set_stack_limit(self._stack_limit_bytes)
+            runtime.check(runtime.set_fuel_yield_interval(self._context, SLICE_FUEL))
+
+    def _engine_message(self) -> str:
+        text = ""
+        if self._trap:
+            text = runtime.take_trap(self._trap)
+        elif self._error:
+            text = runtime.take_error(self._error)
+        self._trap.value = self._error.value = None
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return next((line for line in lines if "wasm trap:" in line), lines[0] if lines else "")
+
+    def _finish(self) -> None:
+        runtime.future_delete(self._future)
+        self._future = None
+        failed = bool(self._trap) or bool(self._error)
+        message = self._engine_message()
+        failure, self.failure = self.failure, None
+        match failure:
+            case GuestExit(code=code):
+                self._end(Outcome(kind="exit", exit_code=code, detail=f"exit code {code}"))
+            case StopGuest(reason=reason):
+                self._end(Outcome(kind="stopped", detail=str(reason), error=failure))
+            case WildPointer():
+                self._end(Outcome(kind="trap", detail=str(failure)))
+            case Exception():
+                detail = f"{type(failure).__name__}: {failure}"
+                self._end(Outcome(kind="fault", detail=detail, error=failure))
+            case None if failed:
+                self._end(Outcome(kind="trap", detail=message))
+            case None:
+                self._end(Outcome(kind="exit", exit_code=0, detail="exit code 0"))
+            case _:
+                self._end(Outcome(kind="fault", detail=repr(failure), error=failure))
+                raise failure
+
+    def _end(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self._pending = self.pending_result = self.pending_trap = None

@@ -1,0 +1,148 @@
+"""Many boards in one thread, in one order: the scheduler of virtual time.
+
+Always the smallest of (virtual time, events before actors, order of adding) runs next. An event
+is a function of the host at a moment (a fault, a frame arriving on a link); an actor is a board.
+A step of an actor takes it to its next wait, or one fuel slice (1 ms) on; so a board is never
+ahead of the world by more than one slice, an event reaches a waiting board at its exact time and
+a busy one at most a slice late, and the same inputs give the same order every time.
+
+The world has no clock of its own and never waits; see `pacing` for real time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Actor(Protocol):
+    """A board, as the world sees it."""
+
+    def next_ns(self) -> int | None:
+        """Return when it wants to run, or None if only an event can wake it."""
+
+    def step(self) -> None:
+        """Run from `next_ns` to its next wait, or one slice on."""
+
+
+class Event:
+    """A function to be called at a moment; made by `World.call_at`."""
+
+    __slots__ = ("_call", "time_ns")
+
+    def __init__(self, time_ns: int, call: Callable[[], None]) -> None:
+        self.time_ns = time_ns
+        self._call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        """Do not call it; nothing if it was called already."""
+        self._call = None
+
+    def fire(self) -> None:
+        """Call it, once."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
+class _Seat:
+    """An actor's place in the queue; entries with an older turn are stale."""
+
+    __slots__ = ("actor", "number", "turn")
+
+    def __init__(self, actor: Actor, number: int) -> None:
+        self.actor: Actor | None = actor
+        self.number = number
+        self.turn = 0
+
+
+_EVENT, _ACTOR = 0, 1
+
+
+class World:
+    """Virtual time for any number of actors.
+
+    Args:
+        start_ns: where time begins.
+
+    Attributes:
+        now_ns: virtual time of what runs now; it never goes back.
+    """
+
+    def __init__(self, *, start_ns: int = 0) -> None:
+        self.now_ns = start_ns
+        self._queue: list[tuple[int, int, int, int, Event | _Seat]] = []
+        self._seats: dict[int, _Seat] = {}
+        self._numbers = 0
+
+    def add(self, actor: Actor) -> int:
+        """Take an actor in; returns its number, which breaks ties."""
+        seat = _Seat(actor, self._next_number())
+        self._seats[id(actor)] = seat
+        self._enqueue(seat)
+        return seat.number
+
+    def remove(self, actor: Actor) -> None:
+        """Let an actor go."""
+        self._seats.pop(id(actor)).actor = None
+
+    def wake(self, actor: Actor) -> None:
+        """Ask an actor again when it wants to run: something was done to it from outside."""
+        seat = self._seats.get(id(actor))
+        if seat is not None:
+            self._enqueue(seat)
+
+    def call_at(self, time_ns: int, call: Callable[[], None]) -> Event:
+        """Call a function at ``time_ns``, or now if that has passed."""
+        event = Event(max(time_ns, self.now_ns), call)
+        heapq.heappush(self._queue, (event.time_ns, _EVENT, self._next_number(), 0, event))
+        return event
+
+    def next_ns(self) -> int | None:
+        """Return the time of the next thing to do, or None if there is none."""
+        self._drop_stale()
+        return self._queue[0][0] if self._queue else None
+
+    def run_until(self, time_ns: int) -> None:
+        """Do everything up to and including ``time_ns``, then stand there."""
+        while (due := self.next_ns()) is not None and due <= time_ns:
+            self.run_next()
+        self.now_ns = max(self.now_ns, time_ns)
+
+    def run_next(self) -> None:
+        """Do the next thing: one event, or one step of one actor.
+
+        Raises:
+            IndexError: there is nothing to do.
+        """
+        self._drop_stale()
+        due, _, _, _, item = heapq.heappop(self._queue)
+        self.now_ns = max(self.now_ns, due)
+        if isinstance(item, Event):
+            item.fire()
+            return
+        actor = item.actor
+        assert actor is not None
+        actor.step()
+        if item.actor is not None:
+            self._enqueue(item)
+
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _enqueue(self, seat: _Seat) -> None:
+        seat.turn += 1
+        assert seat.actor is not None
+        due = seat.actor.next_ns()
+        if due is not None:
+            heapq.heappush(self._queue, (due, _ACTOR, seat.number, seat.turn, seat))
+
+    def _drop_stale(self) -> None:
+        queue = self._queue
+        while queue:
+            _, _, _, turn, item = queue[0]
+            if not isinstance(item, _Seat) or (item.actor is not None and item.turn == turn):
+                return
+            heapq.heappop(queue)
