@@ -1,0 +1,217 @@
+"""The append side of the ledger: idempotent, atomic, signed.
+
+Invariants:
+- What a receipt names is durable and covered by a signed checkpoint of the same commit.
+- No two entries of kind reading or event share an identity (kid, ctx, seq).
+- No checkpoint is signed unless it is proved consistent with the one before.
+- A failed commit leaves the stored ledger as it was, and this object usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from wattest.errors import CheckpointInconsistent, ProofInvalid
+from wattest.ledger.checkpoint import CheckpointSigner, SignedCheckpoint
+from wattest.ledger.conflict import conflict_entry
+from wattest.ledger.entry import (
+    Conflict,
+    ConflictRow,
+    Duplicate,
+    Entry,
+    NewEntry,
+    Outcome,
+    Receipt,
+    RecordFacts,
+    RecordRow,
+)
+from wattest.ledger.proof import verify_consistency
+from wattest.ledger.store import Batch, Store, StoredCheckpoint, StoredEdge, StoredTile
+from wattest.ledger.tree import leaf_hash
+from wattest.ledger.view import ConsistencyProof, InclusionProof, LedgerView
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one append call is about to commit."""
+
+    first_index: int
+    entries: list[Entry] = field(default_factory=list)
+    records: dict[tuple[bytes, int, int], RecordRow] = field(default_factory=dict)
+    conflicts: dict[tuple[bytes, int, int, bytes], ConflictRow] = field(default_factory=dict)
+
+
+class Ledger:
+    """An append-only ledger over a store.
+
+    Args:
+        store: empty, or a ledger that this signer's key has signed.
+        signer: signs one checkpoint per commit.
+
+    Raises:
+        StoreError: the store cannot be read.
+        SignatureInvalid: the stored ledger belongs to another key or origin.
+        CheckpointInconsistent: the stored tree is not the one last signed.
+    """
+
+    def __init__(self, store: Store, signer: CheckpointSigner) -> None:
+        self._store = store
+        self._signer = signer
+        self._view = LedgerView(store, signer.verifier)
+        self._last_seq: dict[tuple[bytes, int], int] = {}
+        self._stale = False
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self._current().size
+
+    def root(self) -> bytes:
+        """Return the root over all entries, 32 bytes."""
+        return self._current().root()
+
+    def checkpoint(self) -> SignedCheckpoint | None:
+        """Return the newest signed checkpoint; None in an empty ledger."""
+        return self._current().checkpoint()
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        """Yield entries with start <= index < stop, in order."""
+        return self._current().entries(start, stop)
+
+    def entry(self, index: int) -> Entry:
+        """Return one entry; raises as :meth:`LedgerView.entry`."""
+        return self._current().entry(index)
+
+    def prove_inclusion(self, index: int, size: int | None = None) -> InclusionProof:
+        """Prove that an entry is in the tree; raises as :meth:`LedgerView.prove_inclusion`."""
+        return self._current().prove_inclusion(index, size)
+
+    def prove_consistency(self, old_size: int, new_size: int | None = None) -> ConsistencyProof:
+        """Prove append-only growth; raises as :meth:`LedgerView.prove_consistency`."""
+        return self._current().prove_consistency(old_size, new_size)
+
+    def append(self, entries: Sequence[NewEntry]) -> list[Outcome]:
+        """Log entries in one durable transaction, with one new checkpoint.
+
+        A record whose identity is logged already is not logged again: the same content gives
+        :class:`Duplicate`, whatever its signature; another content is kept inside a finding entry
+        and gives :class:`Conflict`, the same one however often that content comes back.
+
+        Args:
+            entries: in order; a few hundred at a time amortise the disk's flush.
+
+        Returns:
+            One outcome per entry, in order.
+
+        Raises:
+            StoreError: nothing of this call was logged; call again when the cause is gone.
+            CheckpointInconsistent: the new tree does not extend the last signed one; nothing was
+                signed or logged.
+        """
+        view = self._current()
+        try:
+            draft = _Draft(first_index=view.size)
+            placed = [self._place(entry, draft) for entry in entries]
+            if draft.entries:
+                self._commit(draft)
+        except BaseException:
+            self._stale = True
+            raise
+        size = view.size
+        return [Receipt(index=x, size=size) if isinstance(x, int) else x for x in placed]
+
+    def _current(self) -> LedgerView:
+        if self._stale:
+            self._view.refresh()
+            self._last_seq.clear()
+            self._stale = False
+        return self._view
+
+    def _place(self, entry: NewEntry, draft: _Draft) -> int | Duplicate | Conflict:
+        """Put an entry into the draft, or say which logged one stands for it."""
+        facts = entry.facts
+        if facts is None:
+            return self._draft_entry(entry, draft)
+        known = self._logged(facts, draft)
+        if known is None:
+            index = self._draft_entry(entry, draft)
+            row = RecordRow(index=index, facts=facts)
+            draft.records[facts.kid, facts.ctx, facts.seq] = row
+            return index
+        if known.facts.content_digest == facts.content_digest:
+            return Duplicate(index=known.index)
+        return self._place_conflict(entry, facts, known.index, draft)
+
+    def _place_conflict(
+        self, entry: NewEntry, facts: RecordFacts, first_index: int, draft: _Draft
+    ) -> Conflict:
+        place = (facts.kid, facts.ctx, facts.seq, facts.content_digest)
+        row = draft.conflicts.get(place) or self._store.find_conflict(*place)
+        if row is None:
+            finding = conflict_entry(facts, entry.body, first_index)
+            row = ConflictRow(
+                kid=facts.kid,
+                ctx=facts.ctx,
+                seq=facts.seq,
+                content_digest=facts.content_digest,
+                first_index=first_index,
+                index=self._draft_entry(finding, draft),
+            )
+            draft.conflicts[place] = row
+        return Conflict(index=row.index, first_index=first_index)
+
+    def _logged(self, facts: RecordFacts, draft: _Draft) -> RecordRow | None:
+        """Find the row of an identity; a seq above all logged ones needs no look-up."""
+        series = (facts.kid, facts.ctx)
+        last = self._last_seq.get(series)
+        if last is None:
+            last = self._store.last_seq(*series)
+        self._last_seq[series] = max(last, facts.seq)
+        if facts.seq > last:
+            return None
+        row = draft.records.get((facts.kid, facts.ctx, facts.seq))
+        return row or self._store.find_record(facts.kid, facts.ctx, facts.seq)
+
+    def _draft_entry(self, entry: NewEntry, draft: _Draft) -> int:
+        index = draft.first_index + len(draft.entries)
+        kind = int(entry.kind)
+        leaf = leaf_hash(kind, entry.body)
+        draft.entries.append(Entry(index=index, kind=kind, body=entry.body, leaf=leaf))
+        self._view.tree.push(leaf)
+        return index
+
+    def _commit(self, draft: _Draft) -> None:
+        tree = self._view.tree
+        root = tree.root()
+        self._check_extends_last(root)
+        signed = self._signer.sign(tree.size, root)
+        self._store.commit(
+            Batch(
+                first_index=draft.first_index,
+                entries=draft.entries,
+                records=tuple(draft.records.values()),
+                conflicts=tuple(draft.conflicts.values()),
+                tiles=[
+                    StoredTile(level=level, number=number, hashes=hashes)
+                    for level, number, hashes in tree.full_tiles()
+                ],
+                edges=[
+                    StoredEdge(level=level, hashes=hashes)
+                    for level, hashes in tree.touched_edges()
+                ],
+                checkpoint=StoredCheckpoint(size=tree.size, root=root, note=signed.note),
+            )
+        )
+        self._view.settle(signed)
+
+    def _check_extends_last(self, root: bytes) -> None:
+        last = self._view.checkpoint()
+        if last is None:
+            return
+        old = last.checkpoint
+        proof = self._view.prove_consistency(old.size)
+        try:
+            verify_consistency(old.size, proof.new_size, old.root, root, proof.path)
+        except ProofInvalid as exc:
+            raise CheckpointInconsistent(f"refused to sign a checkpoint: {exc}") from exc
