@@ -11,19 +11,15 @@ short or a power cut all become an `Outcome`.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import byref, c_uint64, c_void_p
 from typing import Any
 
-import wasmtime
-from wasmtime import _bindings
-
-from wattest.emulator import runtime, waits
-from wattest.emulator.engine import MEMORY_BYTES_MAX, Engine
+from wattest.emulator import waits
+from wattest.emulator.engine import Engine
 from wattest.emulator.entropy import EntropyStream
 from wattest.emulator.filesystem_port import FileSystem, NoFileSystem
-from wattest.emulator.guest_memory import GuestMemory, WildPointer
+from wattest.emulator.guest_memory import WildPointer
+from wattest.emulator.instance import Instance
 from wattest.emulator.layout import Scheduler
 from wattest.emulator.outcome import Outcome, StopGuest
 from wattest.emulator.process import GuestExit, Process
@@ -31,7 +27,6 @@ from wattest.emulator.runtime import current
 from wattest.emulator.waits import HandlerRefused, Pending, Wait
 from wattest.emulator.wasi_abi import CLOCK_REALTIME
 from wattest.emulator.wasi_files import OpenFiles
-from wattest.errors import EmulatorError
 
 __all__ = ["GuestVm", "HandlerRefused", "Outcome", "StopGuest", "Wait"]
 
@@ -42,10 +37,9 @@ SLICE_FUEL = 200_000
 """Fuel after which a busy guest lets others run: 1 ms."""
 
 _BOOT_SLICE_FUEL = 20_000
-_FUEL_MAX = 1 << 62
 _DEFAULT_UNIX_OFFSET_NS = 1_700_000_000_000_000_000
 
-Handler = Callable[["GuestVm", bytes], "bytes | None | Wait"]
+Handler = Callable[["GuestVm", bytes], "bytes | Wait | None"]
 """Serves ``host.call(name, payload)``; the result must be UTF-8."""
 
 DeviceHandler = Callable[["GuestVm", int, int], "int | Wait"]
@@ -104,17 +98,18 @@ class GuestVm:
         self._pending: Pending | None = None
         self._wake_ns: int | None = None
         self._cause = waits.CAUSE_NONE
+        self._poked_while_busy = False
         self._base_ns = start_ns
         self._stack_limit_bytes = stack_limit_bytes
         self._on_output = on_output
-        self._fuel_left = c_uint64()
-        self._fuel_pointer = byref(self._fuel_left)
-        self._future: c_void_p | None = None
-        self._trap, self._error = c_void_p(), c_void_p()
-        self._instantiate(engine)
+        self._instance = Instance(engine, slice_fuel=_BOOT_SLICE_FUEL)
+        self.memory = self._instance.memory
         self._scheduler = Scheduler(self.memory)
         self._booted = False
-        self.handlers = {b"sleep": waits.sleep_handler, b"wait": waits.wait_handler}
+        self.handlers: dict[bytes, Handler] = {
+            b"sleep": waits.sleep_handler,
+            b"wait": waits.wait_handler,
+        }
         self.handlers.update(handlers or {})
         self.process = Process(self.memory, arguments, result_capacity_bytes)
         self.files = OpenFiles(
@@ -147,13 +142,11 @@ class GuestVm:
 
     def fuel_used(self) -> int:
         """Return the fuel used since power-on: its CPU time."""
-        if self._store is not None:
-            runtime.get_fuel(self._context, self._fuel_pointer)
-        return _FUEL_MAX - self._fuel_left.value
+        return self._instance.fuel_used()
 
     def now_ns(self) -> int:
         """Return the local clock."""
-        return self._base_ns + self.fuel_used() * NS_PER_FUEL
+        return self._base_ns + self._instance.fuel_used() * NS_PER_FUEL
 
     def clock_offset_ns(self, clock: int) -> int:
         """Return what WASI clock ``clock`` shows beyond the local clock."""
@@ -192,7 +185,7 @@ class GuestVm:
             return
         outer, current.vm = current.vm, self
         try:
-            ended = runtime.future_poll(self._future)
+            ended = self._instance.resume()
         finally:
             current.vm = outer
         if ended:
@@ -242,26 +235,18 @@ class GuestVm:
 
     def kill(self, detail: str = "power off") -> None:
         """End it now, wherever it is."""
-        if self._future is not None:
-            outer, current.vm = current.vm, self
-            try:
-                runtime.future_delete(self._future)
-            finally:
-                current.vm = outer
-            self._future = None
+        outer, current.vm = current.vm, self
+        try:
+            self._instance.abandon()
+        finally:
+            current.vm = outer
         if self.outcome is None:
             self._end(Outcome(kind="killed", detail=detail))
 
     def close(self) -> None:
         """Free the instance; kills it first."""
-        if self._store is None:
-            return
         self.kill("closed")
-        self.fuel_used()
-        self.memory.release()
-        store, self._store = self._store, None
-        self._start = None
-        store.close()
+        self._instance.close()
 
     def read(self, address: int, size: int) -> bytes:
         """Return a copy of guest memory; raises `WildPointer`, a ValueError."""
@@ -284,11 +269,25 @@ class GuestVm:
         cause, self._cause = self._cause, waits.CAUSE_NONE
         return cause
 
+    def has_unseen_poke(self) -> bool:
+        """Tell whether a guest about to block was interrupted just before, unseen.
+
+        Without this an interrupt between the guest's last look and its wait would be lost until
+        the wait ends. The cause is set, so that the wait ends at once.
+        """
+        if not self._poked_while_busy:
+            return False
+        self._poked_while_busy = False
+        if self._scheduler.has_exception():
+            self._cause = waits.CAUSE_INTERRUPT
+        elif self._scheduler.has_callback():
+            self._cause = waits.CAUSE_CALLBACK
+        return self._cause != waits.CAUSE_NONE
+
     def begin_pending(self, pending: Pending, result: Any, trap: Any) -> None:
         """Block in ``pending``; its result goes to the C values given."""
         self._pending, self.pending_result, self.pending_trap = pending, result, trap
         self._wake_ns = None
-        self._cause = waits.CAUSE_NONE
 
     def finish_pending(self) -> int | None:
         """Ask the blocked call for its result."""
@@ -301,59 +300,16 @@ class GuestVm:
         self._pending = self.pending_result = self.pending_trap = None
         self._cause = waits.CAUSE_NONE
 
-    def _instantiate(self, engine: Engine) -> None:
-        self._store: wasmtime.Store | None = wasmtime.Store(engine.wasmtime_engine)
-        self._store.set_limits(memory_size=MEMORY_BYTES_MAX)
-        self._context = ctypes.cast(self._store._context(), c_void_p)  # noqa: SLF001
-        runtime.check(runtime.set_fuel(self._context, _FUEL_MAX))
-        runtime.check(runtime.set_fuel_yield_interval(self._context, _BOOT_SLICE_FUEL))
-        self._fuel_left.value = _FUEL_MAX
-        instance = _bindings.wasmtime_instance_t()
-        future = c_void_p(
-            runtime.instantiate_async(
-                engine.instance_pre,
-                self._context,
-                byref(instance),
-                byref(self._trap),
-                byref(self._error),
-            )
-        )
-        while not runtime.future_poll(future):
-            pass
-        runtime.future_delete(future)
-        if self._trap or self._error:
-            self._store.close()
-            raise EmulatorError(f"no memory for another guest: {self._engine_message()}")
-        memory = self._export(instance, b"memory").memory
-        self._start = self._export(instance, b"_start").func
-        self.memory = GuestMemory(self._context, memory)
-        self._future = c_void_p(
-            runtime.call_async(
-                self._context,
-                byref(self._start),
-                None,
-                0,
-                None,
-                0,
-                byref(self._trap),
-                byref(self._error),
-            )
-        )
-
-    def _export(self, instance: Any, name: bytes) -> Any:
-        item = _bindings.wasmtime_extern_t()
-        found = runtime.export_get(self._context, byref(instance), name, len(name), byref(item))
-        assert found
-        return item.of
-
     def _write_output(self, data: bytes) -> None:
         if self._on_output is not None:
             self._on_output(data, self.now_ns())
 
     def _break_wait(self, cause: int, at_ns: int) -> None:
-        if self._pending is not None:
-            self._cause = max(self._cause, cause)
-            self.notify(at_ns)
+        if self._pending is None:
+            self._poked_while_busy = True
+            return
+        self._cause = max(self._cause, cause)
+        self.notify(at_ns)
 
     def _finish_boot(self) -> None:
         """Watch for the moment the machine has initialised itself.
@@ -363,23 +319,10 @@ class GuestVm:
         if self._scheduler.is_initialised():
             self._booted = True
             self._scheduler.set_stack_limit(self._stack_limit_bytes)
-            runtime.check(runtime.set_fuel_yield_interval(self._context, SLICE_FUEL))
-
-    def _engine_message(self) -> str:
-        text = ""
-        if self._trap:
-            text = runtime.take_trap(self._trap)
-        elif self._error:
-            text = runtime.take_error(self._error)
-        self._trap.value = self._error.value = None
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return next((line for line in lines if "wasm trap:" in line), lines[0] if lines else "")
+            self._instance.set_slice(SLICE_FUEL)
 
     def _finish(self) -> None:
-        runtime.future_delete(self._future)
-        self._future = None
-        failed = bool(self._trap) or bool(self._error)
-        message = self._engine_message()
+        message = self._instance.take_failure()
         failure, self.failure = self.failure, None
         match failure:
             case GuestExit(code=code):
@@ -391,7 +334,7 @@ class GuestVm:
             case Exception():
                 detail = f"{type(failure).__name__}: {failure}"
                 self._end(Outcome(kind="fault", detail=detail, error=failure))
-            case None if failed:
+            case None if message is not None:
                 self._end(Outcome(kind="trap", detail=message))
             case None:
                 self._end(Outcome(kind="exit", exit_code=0, detail="exit code 0"))

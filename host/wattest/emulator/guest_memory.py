@@ -37,7 +37,7 @@ class GuestMemory:
 
     def __init__(self, context: ctypes.c_void_p, memory: ctypes.Structure) -> None:
         self._context = context
-        self._memory = memory
+        self._memory: ctypes.Structure | None = memory
         # The engine forbids moving the memory, so the base holds for life.
         self._base = runtime.memory_base(context, byref(memory))
         self._look()
@@ -86,6 +86,7 @@ class GuestMemory:
             MemoryError: the limit of the instance is reached.
         """
         before = c_uint64()
+        assert self._memory is not None
         error = runtime.memory_grow(self._context, byref(self._memory), pages, byref(before))
         if error:
             raise MemoryError(runtime.take_error(ctypes.c_void_p(error)))
@@ -96,7 +97,7 @@ class GuestMemory:
         """Forget the memory: it is about to be freed."""
         self._view = memoryview(b"")
         self.size_bytes = 0
-        self._memory = None  # type: ignore[assignment]
+        self._memory = None
 
     def _look(self) -> None:
         if self._memory is None:

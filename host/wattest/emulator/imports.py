@@ -22,9 +22,8 @@ _ASYNC: dict[str, Callable[..., Any]] = {
     "host_call": waits.host_call,
 }
 _PROCESS = frozenset(
-    "args_get args_sizes_get environ_get environ_sizes_get "
-    "host_result_cap proc_exit sched_yield".split()
-)
+    ("args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "host_result_cap")
+) | {"proc_exit", "sched_yield"}
 _PACK_CLOCK = struct.Struct("<Q").pack_into
 
 
@@ -119,12 +118,10 @@ def _clock_callback(_environment: int, _caller: int, raw: Any, _count: int) -> i
     return 0
 
 
-@runtime.Continuation
 def _at_once(_environment: int) -> bool:
     return True
 
 
-@runtime.Continuation
 def _resume(_environment: int) -> bool:
     vm = current.vm
     assert vm is not None
@@ -139,8 +136,8 @@ def _resume(_environment: int) -> bool:
     return True
 
 
-_AT_ONCE = ctypes.cast(_at_once, ctypes.c_void_p).value
-_RESUME = ctypes.cast(_resume, ctypes.c_void_p).value
+_CONTINUATIONS = (runtime.Continuation(_at_once), runtime.Continuation(_resume))
+_AT_ONCE, _RESUME = (ctypes.cast(c, ctypes.c_void_p).value for c in _CONTINUATIONS)
 
 
 def _async_callback(start: Callable[..., Any], kind: Any) -> Callable[..., None]:
@@ -165,6 +162,8 @@ def _async_callback(start: Callable[..., Any], kind: Any) -> Callable[..., None]
             result = start(vm, *raw[VALUE_OFFSET : words + VALUE_OFFSET : VALUE_STRIDE])
             if not isinstance(result, int):
                 pending, result = result, result.finish(vm)
+                if result is None and vm.has_unseen_poke():
+                    result = pending.finish(vm)
                 if result is None:
                     vm.begin_pending(pending, results, trap)
                     continuation[0] = _RESUME

@@ -91,6 +91,16 @@ class Scheduler:
         self._mark_pending()
         return True
 
+    def has_exception(self) -> bool:
+        """Tell whether an exception is pending."""
+        return self._memory.read_u32(_PENDING_EXCEPTION) != 0
+
+    def has_callback(self) -> bool:
+        """Tell whether a queued callable would run at the next bytecode boundary."""
+        return self._memory.read(_SCHEDULER_STATE, 2) == _PENDING and bool(
+            self._memory.read(_QUEUE_LENGTH, 1)[0]
+        )
+
     def _mark_pending(self) -> None:
         state = _I16.unpack(self._memory.read(_SCHEDULER_STATE, 2))[0]
         if state == _IDLE:  # a locked scheduler becomes pending by itself when it unlocks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 
-class StopGuest(Exception):  # noqa: N818 - a signal, not an error
+class StopGuest(Exception):
     """Raised by a handler, device or file system: the guest ends there and then.
 
     Args:

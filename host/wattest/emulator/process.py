@@ -1,5 +1,6 @@
 """The process side of WASI: arguments, environment, exit."""
 
+# ruff: noqa: D102 - the methods are WASI functions
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from wattest.emulator.guest_memory import GuestMemory
 from wattest.emulator.wasi_abi import Errno
 
 
-class GuestExit(Exception):  # noqa: N818 - how an exit leaves the guest, not an error
+class GuestExit(Exception):
     """The guest called exit."""
 
     def __init__(self, code: int) -> None:

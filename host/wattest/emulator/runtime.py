@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WASMTIME_VERSION = "50.0.1"
 
-_library = ctypes.CDLL(_ffi.dll._name)
+_library = ctypes.CDLL(_ffi.dll._name)  # noqa: SLF001
 
 RawCallback = ctypes.CFUNCTYPE(c_size_t, c_size_t, c_size_t, POINTER(c_uint32), c_size_t)
 """(environment, caller, arguments and results of 16 bytes each, count) -> trap or 0."""

@@ -29,7 +29,7 @@ CAUSE_NONE, CAUSE_CALLBACK, CAUSE_INTERRUPT = 0, 1, 2
 """Why a wait ended early: not at all, for a scheduled callback, for the interrupt character."""
 
 
-class HandlerRefused(Exception):  # noqa: N818 - a signal to the guest, not a failure of ours
+class HandlerRefused(Exception):
     """Raised by a ``host.call`` handler: the guest sees RuntimeError."""
 
 
@@ -247,7 +247,7 @@ def fd_read(vm: GuestVm, fd: int, vectors: int, count: int, got: int) -> int | P
     return vm.files.read_file(file, vectors, count, got)
 
 
-def host_call(
+def host_call(  # noqa: PLR0917 - the import's own signature
     vm: GuestVm,
     name_at: int,
     name_size: int,

@@ -5,6 +5,7 @@ by `GuestMemory`, counts are bounded here. `OSError` becomes an error number for
 anything else leaves through the import and ends the guest.
 """
 
+# ruff: noqa: D102 - the methods are WASI functions, or do what `Descriptor` says
 from __future__ import annotations
 
 import errno
@@ -245,7 +246,7 @@ class OpenFiles:
         self._memory.write_u32(used, len(data))
         return Errno.SUCCESS
 
-    def path_open(
+    def path_open(  # noqa: PLR0917 - the import's own signature
         self,
         dir_fd: int,
         _lookup: int,
@@ -293,7 +294,7 @@ class OpenFiles:
         self._filesystem.unlink(self._path(dir_fd, path_at, path_size))
         return Errno.SUCCESS
 
-    def path_rename(
+    def path_rename(  # noqa: PLR0917 - the import's own signature
         self, dir_fd: int, old_at: int, old_size: int, new_fd: int, new_at: int, new_size: int
     ) -> int:
         old = self._path(dir_fd, old_at, old_size)
