@@ -1,0 +1,94 @@
+"""How a command speaks: data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+_GREEN, _RED, _YELLOW, _PLAIN = "32", "31", "33", "0"
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON document, keys in the order given."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """Print a table with the first ``left`` columns flush left and the others flush right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        cells = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def good(text: str) -> str:
+    """Return ``text`` in the colour of what holds, where colour is wanted."""
+    return _coloured(text, _GREEN)
+
+
+def bad(text: str) -> str:
+    """Return ``text`` in the colour of what does not hold, where colour is wanted."""
+    return _coloured(text, _RED)
+
+
+def marked(text: str) -> str:
+    """Return ``text`` in the colour of a warning, where colour is wanted."""
+    return _coloured(text, _YELLOW)
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Tell whether ``stream`` is a terminal whose owner has not asked for plain text."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _coloured(text: str, colour: str) -> str:
+    return f"\x1b[{colour}m{text}\x1b[{_PLAIN}m" if wants_colour(sys.stdout) else text
+
+
+class ProgressLine:
+    """Progress on standard error: one line that updates on a terminal, sparse lines elsewhere.
+
+    Args:
+        stream: where it goes.
+        steps: how many lines to print at most where lines cannot be updated.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, steps: int = 10) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._steps = steps
+        self._step = 0
+        self._shown = False
+
+    def update(self, done: int, whole: int, text: str) -> None:
+        """Show that ``done`` of ``whole`` is reached."""
+        percent = 100 * done // whole if whole else 100
+        if self._live:
+            self._stream.write(f"\r\x1b[K{percent:3d} %  {text}")
+            self._stream.flush()
+            self._shown = True
+            return
+        step = percent * self._steps // 100
+        if step > self._step:
+            self._step = step
+            self._stream.write(f"{percent:3d} %  {text}\n")
+            self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.clear()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the updating line away."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._shown = False

@@ -1,0 +1,79 @@
+"""Runs a scenario for ``demo``, ``run`` and ``replay``: in the terminal interface or headless."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from wattest.cli.output import ProgressLine, print_json
+
+if TYPE_CHECKING:
+    from wattest.operations.events import RunEvent
+    from wattest.operations.run import RunOptions
+    from wattest.scenario import Scenario
+
+_SPEED_LIVE = 60.0
+
+
+def play(scenario: Scenario, args: argparse.Namespace) -> int:
+    """Run ``scenario`` as the common options in ``args`` ask.
+
+    Returns:
+        0 if every verdict is as the scenario expects, else 1.
+    """
+    from wattest.operations.control import RunControl
+    from wattest.operations.run import run
+
+    headless = is_headless(args)
+    options = run_options(args, headless=headless)
+    control = RunControl(speed=options.speed)
+    if not headless:
+        from wattest.tui import run_tui
+
+        finished = run_tui(lambda: run(scenario, options, control), control)
+        return 0 if finished is None or finished.passed else 1
+    with closing(run(scenario, options, control)) as events:
+        return present(events, as_json=args.json)
+
+
+def is_headless(args: argparse.Namespace) -> bool:
+    """Tell whether there is a terminal to draw on and somebody who wants it."""
+    return bool(args.headless or args.json or not (sys.stdout.isatty() and sys.stdin.isatty()))
+
+
+def run_options(args: argparse.Namespace, *, headless: bool) -> RunOptions:
+    """Return the options of a run; without ``--speed`` a person gets a pace to look at."""
+    from wattest.operations.run import RunOptions
+
+    speed = args.speed
+    if speed is False:
+        speed = None if headless else _SPEED_LIVE
+    return RunOptions(speed=speed, out=args.out, duration_s=args.duration_s, seed=args.seed)
+
+
+def present(
+    events: Iterator[RunEvent], *, as_json: bool, progress: ProgressLine | None = None
+) -> int:
+    """Show a run without a terminal: progress on stderr, its summary on stdout.
+
+    Returns:
+        0 if every verdict is as expected, else 1.
+    """
+    from wattest.cli import summary
+    from wattest.cli.watch import Watch
+
+    watch = Watch(progress or ProgressLine())
+    try:
+        finished = watch.follow(events)
+    finally:
+        watch.progress.clear()
+    assert finished is not None, "a run ends with RunFinished"
+    assert watch.started is not None, "a run begins with RunStarted"
+    if as_json:
+        print_json(summary.as_json(watch.started, finished))
+    else:
+        summary.show(watch.started, finished)
+    return 0 if finished.passed else 1

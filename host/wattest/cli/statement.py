@@ -1,0 +1,57 @@
+"""``wattest statement``: what was settled, and on which evidence it rests."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wattest.cli.options import Commands, add_json
+from wattest.cli.output import marked, print_json
+from wattest.errors import UsageError
+
+_DESCRIPTION = """\
+Print the statements of a kept run as its ledger holds them, each with the entry it is logged
+under. `wattest verify` recomputes them from the readings.
+"""
+
+_EXAMPLES = """\
+examples:
+  wattest statement OUT
+  wattest statement OUT --contract roof --json
+"""
+
+
+def add_command(commands: Commands) -> None:
+    """Add ``statement`` to the command line."""
+    parser = commands.add_parser(
+        "statement",
+        help="print what was settled, and on which entries it rests",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a kept run")
+    parser.add_argument("--contract", metavar="NAME", help="only the statements of this contract")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the statements."""
+    from wattest.cli.statements import statement_json
+    from wattest.operations.statements import statements_of
+
+    drawn = statements_of(args.folder)
+    if args.contract is not None:
+        names = sorted({item.contract for item in drawn})
+        drawn = tuple(item for item in drawn if item.contract == args.contract)
+        if not drawn:
+            known = ", ".join(names) or "none"
+            raise UsageError(f"statement: no contract {args.contract!r}, there are: {known}")
+    if args.json:
+        print_json([statement_json(item) for item in drawn])
+        return 0
+    for item in drawn:
+        print(item.statement.to_text().rstrip())
+        place = "provisional, not logged" if item.index is None else f"ledger entry {item.index}"
+        print(f"{place}{marked(', TEST') if item.statement.test else ''}\n")
+    return 0
