@@ -203,3 +203,24 @@ def _check_header(protected: bytes, offset: int, typ: str) -> bytes:
         at = cbor.offset_of(protected, (extra,))
         raise CoseError("header", offset + at, f"expected labels 1, 4, 16, got also {extra}")
     return kid
+
+
+_RECORD_PROTECTED_STOP = 2 + 2 + len(protected_header(bytes(KID_BYTES)))
+
+
+def record_to_be_signed(encoded: bytes) -> bytes:
+    """Return the Sig_structure of a record, cut out of its bytes.
+
+    The protected header of a record has one length, so nothing has to be parsed again.
+
+    Args:
+        encoded: bytes that `parse_sign1` accepts as `RECORD_TYPE`.
+    """
+    return b"".join(
+        (
+            _CONTEXT,
+            encoded[2:_RECORD_PROTECTED_STOP],
+            b"\x40",
+            encoded[_RECORD_PROTECTED_STOP + 1 : -SIGNATURE_BYTES - len(_SIGNATURE_HEAD)],
+        )
+    )

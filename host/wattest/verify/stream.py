@@ -1,0 +1,122 @@
+"""What is remembered of a node between records, and the times that only later records tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from wattest.wire.enrolment import Enrolment
+from wattest.wire.record import ZERO_DIGEST, Ctx, EventKind, Record
+
+REMEMBERED_RECORDS: Final = 16_384
+UNTIMED_RECORDS_MAX: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedTime:
+    """The time of a record sealed before its node's clock was ever set.
+
+    Args:
+        kid: key of the node.
+        ctx: stream of the record.
+        seq: its number in the stream.
+        time_ms: UTC ms since 1970 of its register latch, derived, not signed as such.
+        event_seq: the signed time-set event (ctx 2) it rests on.
+    """
+
+    kid: bytes
+    ctx: int
+    seq: int
+    time_ms: int
+    event_seq: int
+
+
+class TimeDeriver:
+    """Derive ``time = new - (mono of the event - mono of the record)`` within one boot."""
+
+    def __init__(self) -> None:
+        self._bootseed = b""
+        self._untimed: list[Record] = []
+
+    def observe(self, record: Record) -> tuple[DerivedTime, ...]:
+        """Take the next record of a node; return the times it settles, its own included."""
+        if record.bootseed != self._bootseed:
+            self._bootseed = record.bootseed
+            self._untimed = []
+        if record.time_ms is None and len(self._untimed) < UNTIMED_RECORDS_MAX:
+            self._untimed.append(record)
+        event = record.event
+        if not self._untimed or event is None or event.kind is not EventKind.TIME_SET:
+            return ()
+        base_ms = event.fields[3] - record.mono_ms
+        settled = tuple(
+            DerivedTime(
+                kid=one.kid,
+                ctx=int(one.ctx),
+                seq=one.seq,
+                time_ms=base_ms + one.mono_ms,
+                event_seq=record.seq,
+            )
+            for one in self._untimed
+        )
+        self._untimed = []
+        return settled
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """State of one key: moves only by records whose signature holds.
+
+    Args:
+        enrolment: what the host promised about the key.
+        key: ready to verify with.
+    """
+
+    enrolment: Enrolment
+    key: ec.EllipticCurvePublicKey
+    last: Record | None = None
+    last_time_ms: int | None = None
+    """Time of the last record, or what the clock was set to since."""
+    head_digests: tuple[bytes, ...] = (ZERO_DIGEST,)
+    """What ``prev`` of the next record may name: more than one when the head came signed twice."""
+    next_seq: list[int] = field(default_factory=lambda: [1, 1, 1])
+    events_missed_until: int = 0
+    """Highest event number already reported missing by way of ``evt``."""
+    explained: set[int] = field(default_factory=set)
+    """Streams whose next gap a signed break event explains."""
+    times: TimeDeriver = field(default_factory=TimeDeriver)
+    _seen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+    def seen(self, ctx: int, seq: int) -> tuple[bytes, bytes] | None:
+        """Return content digest and digest of a remembered record, or None."""
+        return self._seen.get(seq << 2 | ctx)
+
+    def remembers(self, digest: bytes) -> bool:
+        """Tell whether ``digest`` belongs to a remembered record."""
+        return any(digest == known for _, known in self._seen.values())
+
+    def remember(self, record: Record) -> None:
+        """Keep the digests of a record, and forget those of the oldest."""
+        seen = self._seen
+        seen[record.seq << 2 | record.ctx] = (record.content_digest, record.digest)
+        if len(seen) > REMEMBERED_RECORDS:
+            del seen[next(iter(seen))]
+
+    def advance(self, record: Record) -> None:
+        """Make ``record`` the head."""
+        self.remember(record)
+        ctx = record.ctx
+        self.last = record
+        self.head_digests = (record.digest,)
+        self.next_seq[ctx] = max(self.next_seq[ctx], record.seq + 1)
+        if record.time_ms is not None:
+            self.last_time_ms = record.time_ms
+        event = record.event
+        if event is None:
+            self.explained.discard(ctx)
+        elif event.kind is EventKind.TIME_SET:
+            self.last_time_ms = event.fields[3]
+        elif event.kind is EventKind.BREAK:
+            self.explained = {int(Ctx.FISCAL), int(Ctx.TRANSACTION)}
