@@ -137,6 +137,16 @@ class Piecewise:
             outside=self.outside,
         )
 
+    def shifted(self, by_ns: int) -> Piecewise:
+        """Move the function in time; a positive ``by_ns`` makes everything later."""
+        return Piecewise(
+            [knot + by_ns for knot in self._knots],
+            self._first,
+            self._last,
+            denominator=self.denominator,
+            outside=self.outside,
+        )
+
     def first_above(self, limit: Fraction) -> tuple[int, Fraction] | None:
         """Return time and value of the first knot whose magnitude exceeds ``limit``, or None."""
         bound = limit * self.denominator
