@@ -66,6 +66,7 @@ class GuestVm:
     Attributes:
         outcome: how it ended, or None.
         stdin: console input the guest has not read.
+        cause: why its wait is to end early, if it is.
 
     Raises:
         EmulatorError: there is no memory for another instance.
@@ -97,7 +98,7 @@ class GuestVm:
         self._stdin_closed = False
         self._pending: Pending | None = None
         self._wake_ns: int | None = None
-        self._cause = waits.CAUSE_NONE
+        self.cause = waits.CAUSE_NONE
         self._poked_while_busy = False
         self._base_ns = start_ns
         self._stack_limit_bytes = stack_limit_bytes
@@ -266,7 +267,7 @@ class GuestVm:
 
     def take_cause(self) -> int:
         """Return why the wait is to end early, and forget it."""
-        cause, self._cause = self._cause, waits.CAUSE_NONE
+        cause, self.cause = self.cause, waits.CAUSE_NONE
         return cause
 
     def has_unseen_poke(self) -> bool:
@@ -279,10 +280,10 @@ class GuestVm:
             return False
         self._poked_while_busy = False
         if self._scheduler.has_exception():
-            self._cause = waits.CAUSE_INTERRUPT
+            self.cause = waits.CAUSE_INTERRUPT
         elif self._scheduler.has_callback():
-            self._cause = waits.CAUSE_CALLBACK
-        return self._cause != waits.CAUSE_NONE
+            self.cause = waits.CAUSE_CALLBACK
+        return self.cause != waits.CAUSE_NONE
 
     def begin_pending(self, pending: Pending, result: Any, trap: Any) -> None:
         """Block in ``pending``; its result goes to the C values given."""
@@ -298,7 +299,7 @@ class GuestVm:
     def end_pending(self) -> None:
         """The blocked call has its result."""
         self._pending = self.pending_result = self.pending_trap = None
-        self._cause = waits.CAUSE_NONE
+        self.cause = waits.CAUSE_NONE
 
     def _write_output(self, data: bytes) -> None:
         if self._on_output is not None:
@@ -308,7 +309,7 @@ class GuestVm:
         if self._pending is None:
             self._poked_while_busy = True
             return
-        self._cause = max(self._cause, cause)
+        self.cause = max(self.cause, cause)
         self.notify(at_ns)
 
     def _finish_boot(self) -> None:

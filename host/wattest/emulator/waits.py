@@ -123,6 +123,8 @@ class _DeviceWait:
         self.on_stdin = wait.on_stdin
 
     def finish(self, vm: GuestVm) -> int | None:
+        if vm.cause == CAUSE_INTERRUPT:
+            return Errno.INTR  # KeyboardInterrupt is raised inside the read
         value = self._wait.result(vm)
         if value is None:
             return None
