@@ -1,0 +1,229 @@
+"""The readings of one key, put into the order in which the node made them.
+
+Arrival order means nothing: records are sorted by boot and time since boot. From the sorted
+records come the *points*, at which registers may be read: strictly later and later, so that one
+function of time gives a register's value. Where a clock went backwards the later record wins,
+because setting the clock corrects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+
+from wattest.settlement.reading import CTX_FISCAL, SettlementReading
+from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy
+
+_NODE_ORDER = attrgetter("bootcount", "mono_ms", "ctx", "seq")
+
+
+class Flag(StrEnum):
+    """What a reader of a statement must know about the evidence of a line."""
+
+    INTERP = "INTERP"
+    """A value between two readings that are close enough, pro rata to time."""
+    EST = "EST"
+    """A part is estimated by a rule of the terms."""
+    UNMETERED = "UNMETERED"
+    """Time that no reading covers."""
+    DERIVED_TIME = "DERIVED_TIME"
+    """The host derived a time from a later signed event."""
+    MISSING = "MISSING"
+    """Numbers are missing between fiscal readings; cumulative registers lose no energy by it."""
+    REGISTER_FAULT = "REGISTER_FAULT"
+    """A register ran backwards or faster than the asset can; not billed until resolved."""
+    CONFLICT = "CONFLICT"
+    """A node signed two different records of one identity; neither is used."""
+    CLOCK_BACKWARDS = "CLOCK_BACKWARDS"
+    """A node's clock was set back over earlier readings."""
+    UNTIMED = "UNTIMED"
+    """Readings without any time; their energy shows in the next one that has it."""
+    STATUS = "STATUS"
+    """A reading whose sensor path was not good."""
+    INPUT = "INPUT"
+    """Energy that did not come from the sensor was left out."""
+    OVERLAP = "OVERLAP"
+    """Two keys metered one asset at the same time; the time is counted once."""
+    MINIMUM = "MINIMUM"
+    """The least amount of the terms applied."""
+    MAXIMUM = "MAXIMUM"
+    """The largest amount of the terms applied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One key's readings in node order.
+
+    Args:
+        kid: the key.
+        readings: every usable reading with a time, node order; may share instants.
+        points: the readings at which registers are read, strictly ascending in time.
+        times: their ``time_ms``.
+        tainted: whether the interval that ends at a point saw input that is not the sensor.
+        notes: ``(time_ms, flag)`` of what was left out or is doubtful.
+        simulated: times of records that saw, or were followed by, other input than the sensor.
+    """
+
+    kid: bytes
+    readings: tuple[SettlementReading, ...]
+    points: tuple[SettlementReading, ...]
+    times: tuple[int, ...]
+    tainted: tuple[bool, ...]
+    notes: tuple[tuple[int, Flag], ...]
+    simulated: tuple[tuple[int, int], ...]
+
+
+def build_tracks(readings: Iterable[SettlementReading], policy: Policy) -> dict[bytes, Track]:
+    """Group readings by key and put each group into node order.
+
+    Args:
+        readings: any order, repetitions allowed.
+        policy: which readings are used as points.
+
+    Returns:
+        A track per key, keys ascending.
+    """
+    groups: dict[bytes, list[SettlementReading]] = {}
+    for reading in readings:
+        group = groups.get(reading.kid)
+        if group is None:
+            groups[reading.kid] = [reading]
+        else:
+            group.append(reading)
+    return {kid: _build(kid, groups[kid], policy) for kid in sorted(groups)}
+
+
+def empty_track(kid: bytes) -> Track:
+    """Return the track of a key that has no readings."""
+    return Track(kid=kid, readings=(), points=(), times=(), tainted=(), notes=(), simulated=())
+
+
+def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
+    group.sort(key=_NODE_ORDER)
+    unique, conflicts = _deduplicate(group)
+    builder = _Builder(policy)
+    for reading in unique:
+        if conflicts and (reading.ctx, reading.seq) in conflicts:
+            builder.skip(reading, Flag.CONFLICT)
+        elif reading.time_ms is None:
+            builder.skip(reading, Flag.UNTIMED)
+        else:
+            builder.add(reading, reading.time_ms)
+    builder.finish()
+    return Track(
+        kid=kid,
+        readings=tuple(builder.readings),
+        points=tuple(builder.points),
+        times=tuple(builder.times),
+        tainted=tuple(builder.tainted),
+        notes=tuple(builder.notes),
+        simulated=tuple(builder.simulated),
+    )
+
+
+def _deduplicate(
+    group: Sequence[SettlementReading],
+) -> tuple[Sequence[SettlementReading], set[tuple[int, int]]]:
+    """Drop repetitions; return also the (ctx, seq) that were signed with two contents."""
+    digests = {(reading.ctx, reading.seq): reading.payload_digest for reading in group}
+    if len(digests) == len(group):
+        return group, set()
+    unique: dict[tuple[int, int, bytes], SettlementReading] = {}
+    conflicts: set[tuple[int, int]] = set()
+    for reading in group:
+        name = (reading.ctx, reading.seq)
+        if digests[name] != reading.payload_digest:
+            conflicts.add(name)
+        # the lowest index is where the evidence lies, whichever copy came first
+        key = (*name, reading.payload_digest)
+        if key not in unique or reading.index < unique[key].index:
+            unique[key] = reading
+    return list(unique.values()), conflicts
+
+
+class _Builder:
+    """Collects a track reading by reading, in node order."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.readings: list[SettlementReading] = []
+        self.points: list[SettlementReading] = []
+        self.times: list[int] = []
+        self.tainted: list[bool] = []
+        self.notes: list[tuple[int, Flag]] = []
+        self.simulated: list[tuple[int, int]] = []
+        self._bad_status_out = policy.status is StatusPolicy.EXCLUDE
+        self._derived_out = policy.derived_time is DerivedTime.EXCLUDE
+        self._early: list[Flag] = []
+        self._last_ms = -1
+        self._dirty = False
+        self._input_after = 0
+
+    def add(self, reading: SettlementReading, time_ms: int) -> None:
+        """Take the next reading as a point if the policy allows it and its time is new."""
+        if reading.input or reading.input_after or self._input_after:
+            self._note_input(reading, time_ms)
+        if not reading.status_ok:
+            self.notes.append((time_ms, Flag.STATUS))
+            if self._bad_status_out:
+                return
+        if reading.time_derived:
+            self.notes.append((time_ms, Flag.DERIVED_TIME))
+            if self._derived_out:
+                return
+        self.readings.append(reading)
+        if time_ms <= self._last_ms and not self._step_back(reading, time_ms):
+            return
+        self.points.append(reading)
+        self.times.append(time_ms)
+        self.tainted.append(self._dirty)
+        self._last_ms = time_ms
+        self._dirty = False
+
+    def skip(self, reading: SettlementReading, flag: Flag) -> None:
+        """Leave a reading out; what its input says still holds for the interval."""
+        time_ms = self._last_ms if reading.time_ms is None else reading.time_ms
+        if reading.input or reading.input_after or self._input_after:
+            self._note_input(reading, time_ms)
+        if time_ms < 0:
+            self._early.append(flag)
+        else:
+            self.notes.append((time_ms, flag))
+
+    def finish(self) -> None:
+        """Place the notes of readings that had no time and came before every point."""
+        if self.times:
+            self.notes.extend((self.times[0], flag) for flag in self._early)
+
+    def _note_input(self, reading: SettlementReading, time_ms: int) -> None:
+        self._dirty = self._dirty or reading.input != 0 or self._input_after != 0
+        self._input_after = reading.input_after
+        if reading.input or reading.input_after:
+            self.simulated.append((time_ms, max(reading.input, reading.input_after)))
+
+    def _step_back(self, reading: SettlementReading, time_ms: int) -> bool:
+        """Make room for a reading that is not later than the last point; say whether it is one."""
+        last = self.points[-1]
+        if time_ms == self._last_ms and reading.registers == last.registers:
+            return False  # one latch, two records: a transaction begins on the minute
+        while self.times and self.times[-1] >= time_ms:
+            self.points.pop()
+            self.times.pop()
+            self._dirty = self.tainted.pop() or self._dirty
+        self.notes.append((time_ms, Flag.CLOCK_BACKWARDS))
+        return True
+
+
+def missing_between(points: Sequence[SettlementReading], first: int, last: int) -> int:
+    """Count the fiscal readings whose numbers are missing between two points of a track.
+
+    Args:
+        points: of one track.
+        first: index of the first point.
+        last: index of the last point, included.
+    """
+    seqs = [point.seq for point in points[first : last + 1] if point.ctx == CTX_FISCAL]
+    if not seqs:
+        return 0
+    return max(0, seqs[-1] - seqs[0] + 1 - len(seqs))
