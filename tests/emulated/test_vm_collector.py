@@ -53,7 +53,9 @@ def texts():
         t = json.loads(json.dumps(t))
     return json.dumps(sorted(t["d"])), t["s"], t["n"]
 def patterns():
-    return [re.match("h(.)l", "hello").group(1), re.sub("[aeiou]", "_", "a quick brown fox"),
+    return [
+        re.match("h(.)l", "hello").group(1),
+        re.sub("[aeiou]", "_", "a quick brown fox"),
         re.compile("(\\\\d+)-(\\\\d+)").match("12-345").group(2), "a,b,,c".split(",")]
 def errors(n):
     try:

@@ -1,8 +1,8 @@
 """However a guest ends, the bench goes on: every end is an outcome."""
 
 import gc
-import os
 import threading
+from pathlib import Path
 
 import pytest
 from vm_harness import MemoryFiles, new_guest, run, run_until_idle
@@ -13,6 +13,7 @@ from wattest.errors import EmulatorError
 
 pytestmark = pytest.mark.emulated
 
+PROCESS = Path("/proc/self")
 BROKEN_STRING = """
 import machine, host
 s = "payload-{}".format(1)
@@ -162,22 +163,26 @@ def make_and_kill(count):
 
 
 def resident_kib():
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    status = (PROCESS / "status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+def entries(folder):
+    return len(list((PROCESS / folder).iterdir()))
+
+
+@pytest.mark.skipif(not PROCESS.exists(), reason="needs Linux's /proc")
 def test_two_hundred_guests_leave_no_memory_no_thread_and_no_file_behind():
     load_engine()
     make_and_kill(50)
     gc.collect()
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    tasks, memory = len(os.listdir("/proc/self/task")), resident_kib()
+    threads, files = threading.active_count(), entries("fd")
+    tasks, memory = entries("task"), resident_kib()
     make_and_kill(200)
     gc.collect()
     assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/task")) == tasks
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert entries("task") == tasks
+    assert entries("fd") == files
     assert resident_kib() - memory < 4096
 
 

@@ -148,7 +148,8 @@ def test_output_for_the_pinned_artifact_is_the_one_that_was_proved():
 
 
 def test_module_with_an_instruction_the_pass_does_not_know_is_refused():
-    simd = '(func (export "run") (param i32) (result i32) (drop (i32x4.splat (i32.const 1))) (i32.const 0))'
+    simd = """(func (export "run") (param i32) (result i32)
+        (drop (i32x4.splat (i32.const 1))) (i32.const 0))"""
     with pytest.raises(ValueError, match="is not supported"):
         spill_pointers(module(simd))
 
