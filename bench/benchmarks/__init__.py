@@ -1,0 +1,1 @@
+"""What the project promises in numbers, each measured beside its reference in the same run."""
