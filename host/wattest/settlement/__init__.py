@@ -1,5 +1,6 @@
 """Settlement: supply contracts, settlement periods, statements. Pure and exact."""
 
+from wattest.settlement.book import ReadingBook, collect_readings
 from wattest.settlement.engine import settle
 from wattest.settlement.money import Rounding, format_minor, round_to_minor
 from wattest.settlement.period import load_zone, period_at, periods_between
@@ -10,6 +11,16 @@ from wattest.settlement.reading import (
     SettlementReading,
     node_of_enrolment,
     reading_of_record,
+)
+from wattest.settlement.recompute import recompute
+from wattest.settlement.render import read_statement, statement_json, statement_text
+from wattest.settlement.revision import (
+    Difference,
+    Dispute,
+    Resolution,
+    difference,
+    dispute,
+    resolve,
 )
 from wattest.settlement.statement import ENGINE_VERSION, Cutoff, Line, State, Statement
 from wattest.settlement.terms import PayPerUse, Policy, Subscription, Terms, Tier, Window
@@ -25,6 +36,8 @@ from wattest.settlement.track import Flag
 __all__ = [
     "ENGINE_VERSION",
     "Cutoff",
+    "Difference",
+    "Dispute",
     "Flag",
     "Line",
     "MeteringNode",
@@ -32,6 +45,8 @@ __all__ = [
     "PayPerUse",
     "Policy",
     "Quantity",
+    "ReadingBook",
+    "Resolution",
     "Rounding",
     "SettlementReading",
     "State",
@@ -40,6 +55,9 @@ __all__ = [
     "Terms",
     "Tier",
     "Window",
+    "collect_readings",
+    "difference",
+    "dispute",
     "format_minor",
     "load_zone",
     "node_of_enrolment",
@@ -47,9 +65,14 @@ __all__ = [
     "period_at",
     "periods_between",
     "price_line",
+    "read_statement",
     "reading_of_record",
+    "recompute",
+    "resolve",
     "round_to_minor",
     "settle",
+    "statement_json",
+    "statement_text",
     "terms_from_cbor",
     "terms_from_table",
     "terms_hash",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from wattest.errors import SettlementError
-from wattest.settlement.period import active_ms, service_window, tariff_cuts
+from wattest.settlement.period import TIME_MS_MAX, active_ms, service_window, tariff_cuts
 from wattest.settlement.price import price_line
 from wattest.settlement.quantity import Quantity
 from wattest.settlement.reading import (
@@ -69,10 +69,10 @@ def settle(
         SettlementError: a key nobody enrolled, two enrolments of one key that differ, an asset
             without any node, a reading from beyond the cut-off, an empty period.
     """
-    if period.end_ms <= period.start_ms or generation < 1:
+    if not 0 <= period.start_ms < period.end_ms <= TIME_MS_MAX or generation < 1:
         raise SettlementError(
-            f"contract {terms.contract}: a period that is not empty and a generation from 1 "
-            "expected"
+            f"contract {terms.contract}: a period that is not empty, before 2200, and a generation "
+            "from 1 expected"
         )
     run = _Run(
         terms=terms,

@@ -24,7 +24,7 @@ _MS = dt.timedelta(milliseconds=1)
 _DAY = dt.timedelta(days=1)
 _QUARTER_HOUR_MS = 900_000
 _SPAN_MS_MAX = 3_660 * 86_400_000
-_TIME_MS_MAX = 7_258_118_400_000
+TIME_MS_MAX = 7_258_118_400_000
 """First instant of 2200: beyond it no zone table says anything."""
 
 
@@ -61,7 +61,7 @@ def period_at(terms: Terms, time_ms: int) -> Window:
     Raises:
         SettlementError: the instant is outside of 1970 to 2200, or before the first fixed period.
     """
-    if not 0 <= time_ms < _TIME_MS_MAX:
+    if not 0 <= time_ms < TIME_MS_MAX:
         raise SettlementError(f"an instant between 1970 and 2200 expected, got {time_ms} ms")
     rule = terms.period
     if isinstance(rule, CalendarPeriods):

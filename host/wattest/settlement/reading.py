@@ -8,10 +8,10 @@ input changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from wattest.settlement.quantity import to_base
+from wattest.wire.enrolment import Enrolment
 from wattest.wire.record import EventKind, Record
 
 CTX_FISCAL, CTX_TRANSACTION, CTX_EVENT = 0, 1, 2
@@ -72,6 +72,7 @@ class MeteringNode:
         kind: 0 real, 1 emulated, 2 bench.
         demo: the key is a demo key.
         power_max_milliwatts: largest plausible power; 0 if unknown.
+        index: entry of the ledger; two enrolments that differ only here are the same.
     """
 
     kid: bytes
@@ -79,31 +80,18 @@ class MeteringNode:
     kind: int
     demo: bool
     power_max_milliwatts: int
+    index: int = field(default=0, compare=False)
 
 
-class EnrolmentLike(Protocol):
-    """The fields of an enrolment entry that a settlement reads."""
-
-    @property
-    def kid(self) -> bytes: ...  # noqa: D102
-    @property
-    def asset(self) -> str: ...  # noqa: D102
-    @property
-    def kind(self) -> int: ...  # noqa: D102
-    @property
-    def demo(self) -> bool: ...  # noqa: D102
-    @property
-    def power_max_milliwatts(self) -> int: ...  # noqa: D102
-
-
-def node_of_enrolment(enrolment: EnrolmentLike) -> MeteringNode:
-    """Reduce an enrolment to what a settlement needs."""
+def node_of_enrolment(enrolment: Enrolment, *, index: int = 0) -> MeteringNode:
+    """Reduce an enrolment, logged at ``index``, to what a settlement needs."""
     return MeteringNode(
         kid=enrolment.kid,
         asset=enrolment.asset,
         kind=int(enrolment.kind),
         demo=enrolment.demo,
         power_max_milliwatts=enrolment.power_max_milliwatts,
+        index=index,
     )
 
 
