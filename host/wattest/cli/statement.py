@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from wattest.cli.options import Commands, add_json
-from wattest.cli.output import marked, print_json
+from wattest.cli.output import print_json
 from wattest.errors import UsageError
 
 _DESCRIPTION = """\
@@ -38,20 +38,20 @@ def add_command(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the statements."""
     from wattest.cli.statements import statement_json
+    from wattest.operations.statement_text import statement_text
     from wattest.operations.statements import statements_of
 
-    drawn = statements_of(args.folder)
+    found = statements_of(args.folder)
     if args.contract is not None:
-        names = sorted({item.contract for item in drawn})
-        drawn = tuple(item for item in drawn if item.contract == args.contract)
-        if not drawn:
+        names = sorted({item.document["contract"] for item in found})
+        found = tuple(i for i in found if i.document["contract"] == args.contract)
+        if not found:
             known = ", ".join(names) or "none"
             raise UsageError(f"statement: no contract {args.contract!r}, there are: {known}")
     if args.json:
-        print_json([statement_json(item) for item in drawn])
+        print_json([statement_json(item.index, item.document) for item in found])
         return 0
-    for item in drawn:
-        print(item.statement.to_text().rstrip())
-        place = "provisional, not logged" if item.index is None else f"ledger entry {item.index}"
-        print(f"{place}{marked(', TEST') if item.statement.test else ''}\n")
+    for item in found:
+        print(statement_text(item.document), end="")
+        print(f"ledger entry {item.index}\n")
     return 0

@@ -51,7 +51,10 @@ def as_json(started: RunStarted, finished: RunFinished) -> dict[str, Any]:
         "entries": finished.entries,
         "nodes": [{"node": totals.node, **_energies(totals)} for totals in finished.nodes],
         "faults": [_fault_json(fault) for fault in finished.faults],
-        "statements": [statement_json(drawn) for drawn in finished.statements],
+        "statements": [
+            statement_json(drawn.index, drawn.statement.to_document())
+            for drawn in finished.statements
+        ],
         "out": started.out,
     }
 
