@@ -35,7 +35,7 @@ import gc
 gc.threshold(256)
 for n in range(30):
     d = {}
-    exec(compile("def f(a, b=%d):\\n return [a, b, {'k': (a, b)}, 'x' * b]\\n" % n, "c", "exec"), d)
+    exec(compile("def f(a,b=%d):\\n return [a,b,{'k':(a,b)},'x'*b]\\n" % n, "c", "exec"), d)
     r = d["f"](n)
 print(r)
 """
@@ -128,7 +128,9 @@ print("kept", len(keep), gc.mem_alloc() < 60000)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("source", [MANY_LOCALS, COMPILE, TORTURE])
+@pytest.mark.parametrize(
+    "source", [MANY_LOCALS, COMPILE, TORTURE], ids=["locals", "compile", "torture"]
+)
 def test_shipped_build_without_the_pass_loses_objects(source):
     """The reason for the pass; if this ever fails, the programs above no longer prove anything."""
     machine = new_wasmtime_engine()

@@ -99,7 +99,11 @@ except KeyboardInterrupt: print('interrupted')
 """
 
 
-@pytest.mark.parametrize("source", [BUSY, SLEEP, SLEEP_MS, READ, HOST_SLEEP, DEVICE_WAIT])
+@pytest.mark.parametrize(
+    "source",
+    [BUSY, SLEEP, SLEEP_MS, READ, HOST_SLEEP, DEVICE_WAIT],
+    ids=["busy", "sleep", "sleep_ms", "console", "host call", "device"],
+)
 def test_interrupt_character_reaches_the_guest_whatever_it_does(source):
     vm, console = new_guest(source)
     run_to(vm, 50 * MS)

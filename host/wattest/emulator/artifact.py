@@ -153,8 +153,12 @@ def build_in_helper(cache_dir: Path, key: str) -> Path:
     thousand boards, and may fork, wants neither.
 
     Raises:
-        EmulatorError: the helper failed; its last line says why.
+        EmulatorError: the folder cannot be made, or the helper failed; its last line says why.
     """
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable_cache(cache_dir, error) from error
     command = [sys.executable, "-m", "wattest.emulator.build", str(cache_dir), key]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

@@ -139,7 +139,7 @@ class GuestVm:
     @property
     def memory_bytes(self) -> int:
         """Size of its linear memory."""
-        return self.memory.size_bytes
+        return self.memory.measure()
 
     def fuel_used(self) -> int:
         """Return the fuel used since power-on: its CPU time."""

@@ -93,6 +93,11 @@ class GuestMemory:
         self._look()
         return before.value * PAGE_BYTES
 
+    def measure(self) -> int:
+        """Return the size now, in bytes."""
+        self._look()
+        return self.size_bytes
+
     def release(self) -> None:
         """Forget the memory: it is about to be freed."""
         self._view = memoryview(b"")
