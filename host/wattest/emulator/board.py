@@ -7,44 +7,23 @@ as an exception: it becomes console text, a reset cause, a reboot, or a board th
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 
 from wattest.emulator import board_text
-from wattest.emulator.board_files import BoardFiles
-from wattest.emulator.board_requests import (
-    BoardRequests,
-    DeepSleep,
-    Hardware,
-    I2cWiring,
-    ResetRequest,
-)
-from wattest.emulator.console import STREAM_PATH, Console, Job
+from wattest.emulator.board_guest import BoardWiring, GuestSession
+from wattest.emulator.board_hardware import Hardware, I2cWiring
+from wattest.emulator.board_requests import DeepSleep, ResetRequest
+from wattest.emulator.console import Console
 from wattest.emulator.engine import Engine
 from wattest.emulator.filesystem import LittleFs
-from wattest.emulator.flash import FlashLayout, NorFlash
-from wattest.emulator.guest import GuestVm, StopGuest, Wait
-from wattest.emulator.nvs import NvsStore
-from wattest.emulator.rom_image import rom_image
+from wattest.emulator.flash import NorFlash
+from wattest.emulator.guest import GuestVm, StopGuest
 from wattest.emulator.world import World
 from wattest.errors import EmulatorError
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 UART_RING_BYTES = 260
-BOOT_DELAY_NS = 250_000_000
-_JOB_BYTES = 256
-_PAGE_BYTES = 65536
-_PLATFORM_AT = 3735
-_BOOTSTRAP = (
-    "import host,uctypes,vfs,sys\n"
-    "a,n=map(int,host.call('rom','').split())\n"
-    "vfs.mount(vfs.VfsRom(uctypes.bytearray_at(a,n)),'/rom')\n"
-    "sys.path[:]=['/rom']\n"
-    "from _supervisor import _supervisor as s\n"
-    "s(globals())"
-)
 
 __all__ = ["BoardWiring", "EmulatedBoard", "I2cWiring"]
 
@@ -56,29 +35,6 @@ class Power(Enum):
     BOOTING = auto()
     RUNNING = auto()
     DEEP_SLEEP = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardWiring:
-    """What kind of board it is; plain values of a board file.
-
-    Args:
-        machine: how the console's banner and ``os.uname`` call it.
-        platform: ``sys.platform``.
-        layout: where things are in its flash.
-        heap_bytes: heap of the interpreter.
-        cpu_hz: what ``machine.freq`` says.
-        i2c_pins: default ``(scl, sda)`` of each hardware controller.
-        boot_delay_ns: from reset to the first byte code: boot loaders and start-up.
-    """
-
-    machine: str = "Generic ESP32 module (emulated) with ESP32"
-    platform: str = "esp32"
-    layout: FlashLayout = field(default_factory=FlashLayout)
-    heap_bytes: int = 128 * 1024
-    cpu_hz: int = 160_000_000
-    i2c_pins: tuple[tuple[int, int], ...] = ((18, 19), (25, 26))
-    boot_delay_ns: int = BOOT_DELAY_NS
 
 
 class EmulatedBoard:
@@ -99,7 +55,6 @@ class EmulatedBoard:
         boots: how often an interpreter was started, soft resets included.
         crashes: how often one crashed.
         uart_dropped: console bytes lost because the receive ring was full.
-        vm: the running guest, or None.
     """
 
     def __init__(
@@ -124,7 +79,6 @@ class EmulatedBoard:
         self.boots = 0
         self.crashes = 0
         self.uart_dropped = 0
-        self.vm: GuestVm | None = None
         self._engine = engine
         self._seed = seed
         self._hardware = Hardware(
@@ -135,11 +89,8 @@ class EmulatedBoard:
         )
         self._subscribers: list[Callable[[int, bytes], None]] = []
         self._console = Console(self._send, banner=board_text.banner(self.wiring.machine))
-        self._due_ns = 0
-        self._busy_ns = 0
-        self._files: BoardFiles | None = None
-        self._arrivals: deque[tuple[int, bytes]] = deque()
-        self._pending_callbacks: list[tuple[int, int]] = []
+        self._due_ns: int | None = None
+        self._session: GuestSession | None = None
         self.world.add(self)
 
     # ---- looking at it -----------------------------------------------------------------------
@@ -155,9 +106,15 @@ class EmulatedBoard:
         return self._hardware.reset_cause
 
     @property
+    def vm(self) -> GuestVm | None:
+        """The running guest, or None."""
+        return None if self._session is None else self._session.vm
+
+    @property
     def now_ns(self) -> int:
         """The board's clock: ahead of the world's by less than a slice while it computes."""
-        return self.world.now_ns if self.vm is None else max(self.world.now_ns, self.vm.now_ns())
+        vm = self.vm
+        return self.world.now_ns if vm is None else max(self.world.now_ns, vm.now_ns())
 
     @property
     def hardware(self) -> Hardware:
@@ -204,7 +161,6 @@ class EmulatedBoard:
     def power_off(self) -> None:
         """Cut the supply now, whatever the board is doing."""
         self._stop_guest("power off")
-        self._arrivals.clear()
         self.power = Power.OFF
         self.world.wake(self)
 
@@ -284,11 +240,12 @@ class EmulatedBoard:
     def next_ns(self) -> int | None:
         """Return when it wants to run."""
         if self.power in (Power.BOOTING, Power.DEEP_SLEEP):
-            return self._due_ns if self._due_ns >= 0 else None
-        if self.vm is None:
+            return self._due_ns
+        vm = self.vm
+        if vm is None:
             return None
         times = [
-            self.vm.next_ns(),
+            vm.next_ns(),
             self._hardware.timers.next_ns(),
             self._hardware.watchdog.deadline_ns,
         ]
@@ -333,47 +290,28 @@ class EmulatedBoard:
 
     def _boot(self, *, cold: bool) -> None:
         """Start an interpreter on what the flash holds."""
-        now_ns = self.world.now_ns
+        self.boots += 1
         try:
-            disk = LittleFs.mount(self.wiring.layout.vfs(self.flash), format_if_needed=True)
+            self._session = GuestSession(
+                self._engine,
+                wiring=self.wiring,
+                hardware=self._hardware,
+                flash=self.flash,
+                console=self._console,
+                seed=f"{self._seed}/{self.boots}".encode(),
+                now_ns=self.world.now_ns,
+                cold=cold,
+            )
         except StopGuest:
-            self._lose_power()
+            self.power_off()
             return
         self.power = Power.RUNNING
-        self.boots += 1
-        self._files = BoardFiles(disk)
-        requests = BoardRequests(
-            self._hardware,
-            disk=disk,
-            nvs=lambda: NvsStore(self.wiring.layout.nvs(self.flash)),
-            set_interrupt_char=self._set_interrupt_char,
-        )
-        heap = f"heapsize={self.wiring.heap_bytes}"
-        vm = GuestVm(
-            self._engine,
-            arguments=["micropython", "-X", heap, "-c", _BOOTSTRAP],
-            filesystem=self._files,
-            handlers={b"rom": _place_rom, b"console": self._serve_console},
-            devices={"board": requests},
-            on_output=lambda data, _t_ns: self._console.output(data),
-            seed=f"{self._seed}/{self.boots}".encode(),
-            start_ns=now_ns,
-            unix_offset_ns=self._hardware.rtc.offset_ns,
-            result_capacity_bytes=_JOB_BYTES,
-        )
-        self.vm = vm
-        self.flash.on_busy = vm.advance
-        scripts = ["/boot.py"] if self._console.raw and not cold else ["/boot.py", "/main.py"]
-        self._console.boot(_existing(disk, scripts), cold=cold)
         self.world.wake(self)
 
     def _stop_guest(self, detail: str) -> None:
-        self.flash.on_busy = None
-        self._files = None
-        vm, self.vm = self.vm, None
-        if vm is not None:
-            vm.kill(detail)
-            vm.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close(detail)
 
     def _look_at(self, vm: GuestVm) -> None:
         """See whether the guest ended, and what that means."""
@@ -405,20 +343,16 @@ class EmulatedBoard:
             self._start(reason.cause, board_text.ROM_SOFTWARE)
         elif isinstance(reason, DeepSleep):
             self._fall_asleep(reason)
-        else:
-            self._lose_power()
+        else:  # a flash operation was the last thing this board did
+            self.power_off()
 
     def _fall_asleep(self, sleep: DeepSleep) -> None:
         now_ns = self.now_ns
         self._stop_guest("deep sleep")
         self._hardware.reset()
         self.power = Power.DEEP_SLEEP
-        self._due_ns = -1 if sleep.duration_ns is None else now_ns + sleep.duration_ns
+        self._due_ns = None if sleep.duration_ns is None else now_ns + sleep.duration_ns
         self.world.wake(self)
-
-    def _lose_power(self) -> None:
-        """A flash operation was the last thing this board did."""
-        self.power_off()
 
     def _soft_reset(self) -> None:
         vm = self.vm
@@ -432,64 +366,15 @@ class EmulatedBoard:
         if self.vm is not None:
             self.vm.stdin += unread
 
-    # ---- inside: console ---------------------------------------------------------------------
+    # ---- inside: signals ---------------------------------------------------------------------
 
     def _send(self, data: bytes) -> None:
         t_ns = self.now_ns
         for subscriber in tuple(self._subscribers):
             subscriber(t_ns, data)
 
-    def _set_interrupt_char(self, char: int) -> None:
-        self._console.interrupt_char = char
-
     def _interrupt(self, callback: int, number: int) -> None:
-        if self.vm is not None:
-            self.vm.schedule_callback(callback, number, self.world.now_ns)
+        vm = self.vm
+        if vm is not None:
+            vm.schedule_callback(callback, number, self.world.now_ns)
             self.world.wake(self)
-
-    def _serve_console(self, vm: GuestVm, payload: bytes) -> bytes | Wait | None:
-        """``host.call("console", what)``: the supervisor reports, or asks for a job."""
-        console = self._console
-        if payload == b"over":
-            console.interrupt_char = -1
-            return None
-        if payload == b"error":
-            console.error_begins()
-            return None
-        if payload == b"error-end":
-            console.error_ends()
-            return None
-        if payload == b"exit":
-            console.soft_reset_wanted = True
-            return Wait(ready=lambda: None)
-        console.job_done()
-
-        def next_job() -> bytes | None:
-            job = console.next_job(vm.stdin)
-            return None if job is None else self._encode(job)
-
-        return next_job() or Wait(on_stdin=False, ready=next_job)
-
-    def _encode(self, job: Job) -> bytes:
-        if job.kind == "file":
-            return b"F" + job.text
-        if job.kind == "line" and len(job.text) < _JOB_BYTES:
-            return b"S" + job.text
-        assert self._files is not None
-        self._files.stream = job.text
-        return b"X" + STREAM_PATH.encode()
-
-
-def _existing(disk: LittleFs, paths: Iterable[str]) -> list[str]:
-    return [path for path in paths if disk.exists(path)]
-
-
-def _place_rom(vm: GuestVm, _payload: bytes) -> bytes:
-    """Put the shims behind the guest's memory; answers address and size."""
-    image = rom_image()
-    address = vm.grow(-(-len(image) // _PAGE_BYTES))
-    vm.write(address, image)
-    if vm.read(_PLATFORM_AT, 5) != b"linux":
-        raise EmulatorError("the interpreter is not the one this emulator knows")
-    vm.write(_PLATFORM_AT, b"esp32")
-    return f"{address} {len(image)}".encode()

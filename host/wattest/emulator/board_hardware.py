@@ -1,0 +1,87 @@
+"""The parts of a board its guests ask for, and the numbers of the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TypeAlias
+
+from wattest.emulator.i2c import I2cBus
+from wattest.emulator.peripherals import AnalogueInputs, Pins, RealTimeClock, Timers, Watchdog
+
+Words: TypeAlias = tuple[int, ...]
+"""The eight 32-bit words of a request: its number, then what it needs."""
+
+
+class Request(IntEnum):
+    """What a shim may ask for."""
+
+    SLEEP = 1
+    POLL = 2
+    CLOCK = 3
+    STATVFS = 4
+    RESET = 10
+    SLEEP_DEEP = 11
+    RESET_CAUSE = 12
+    UNIQUE_ID = 13
+    FREQ = 14
+    NVS_OPEN = 20
+    NVS_SET_I32 = 21
+    NVS_GET_I32 = 22
+    NVS_SET_BLOB = 23
+    NVS_GET_BLOB = 24
+    NVS_ERASE = 25
+    NVS_COMMIT = 26
+    I2C_OPEN = 30
+    I2C_WRITE = 31
+    I2C_READ = 32
+    I2C_WRITE_MEM = 33
+    I2C_READ_MEM = 34
+    I2C_SCAN = 35
+    PIN_MODE = 40
+    PIN_SET = 41
+    PIN_GET = 42
+    PIN_IRQ = 43
+    TIMER_START = 45
+    TIMER_STOP = 46
+    TIMER_ELAPSED = 47
+    ADC_READ = 48
+    CLOCK_SET = 50
+    RTC_MEMORY_SIZE = 51
+    RTC_MEMORY_READ = 52
+    RTC_MEMORY_WRITE = 53
+    WDT_START = 55
+    WDT_FEED = 56
+    INTERRUPT_CHAR = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class I2cWiring:
+    """A bus and the pins it is soldered to."""
+
+    bus: I2cBus
+    scl: int
+    sda: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Hardware:
+    """What the requests work on; the part of a board that outlives its guests."""
+
+    wirings: Sequence[I2cWiring]
+    unique_id: bytes
+    cpu_hz: int
+    default_i2c_pins: dict[int, tuple[int, int]]
+    pins: Pins = field(default_factory=Pins)
+    timers: Timers = field(default_factory=Timers)
+    watchdog: Watchdog = field(default_factory=Watchdog)
+    rtc: RealTimeClock = field(default_factory=RealTimeClock)
+    adc: AnalogueInputs = field(default_factory=AnalogueInputs)
+    reset_cause: int = 1
+
+    def reset(self) -> None:
+        """A reset of the chip: what is not always-on starts anew."""
+        self.pins.reset()
+        self.timers.reset()
+        self.watchdog.reset()
