@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattest.cli.second_look import SecondLook, look_again
-from wattest.errors import CborError, CoseError, DecodeError, RecordError
+from wattest.errors import CborError, DecodeError
 from wattest.ledger import EntryKind
 from wattest.wire import (
     Frame,
@@ -22,6 +22,7 @@ from wattest.wire import (
 )
 from wattest.wire.note import parse_checkpoint, parse_note
 
+_DEPTH_MAX = 16
 _RECORD_START = b"\xd2"
 _NOTE_MARK = "\n\n\u2014 ".encode()
 _FRAME_NAMES = {1: "record", 2: "hello", 3: "reply", 4: "taken"}
@@ -110,8 +111,10 @@ def explain(data: bytes, *, key: bytes | None = None) -> Explained:
     if b"\0" in data and (stream := _explain_stream(data, key)) is not None:
         return stream
     if data[0] in set(EntryKind) and len(data) > 1:
-        return explain_entry(data, key)
-    value = cbor.decode(data, max_bytes=len(data), allow_float=True)
+        entry = explain_entry(data[0], data[1:], key)
+        if not entry.fault:
+            return entry
+    value = cbor.decode(data, max_depth=_DEPTH_MAX, max_bytes=len(data), allow_float=True)
     return Explained(what="cbor", fields=(("value", value),), data=data)
 
 
@@ -240,22 +243,21 @@ def _explain_item(item: Frame | Text | FrameFault, key: bytes | None) -> Explain
     return Explained(what="frame", fields=tuple(fields), data=item.body, parts=parts, fault=fault)
 
 
-def explain_entry(data: bytes, key: bytes | None = None) -> Explained:
-    """Take a ledger entry apart: its kind byte, then its body.
-
-    Raises:
-        CborError: it is neither an entry nor CBOR.
-    """
-    kind = EntryKind(data[0])
-    fields: list[tuple[str, Any]] = [("kind", f"{int(kind)} {kind.name.lower()}")]
+def explain_entry(kind: int, body: bytes, key: bytes | None = None) -> Explained:
+    """Take a ledger entry apart; a body that does not decode is a fault of the entry."""
+    name = EntryKind(kind).name.lower() if kind in set(EntryKind) else "unknown"
+    fields: list[tuple[str, Any]] = [("kind", f"{kind} {name}")]
     parts: tuple[Explained, ...] = ()
+    fault = ""
     try:
         if kind in {EntryKind.READING, EntryKind.EVENT}:
-            parts = (explain_record(data[1:], key=key),)
+            parts = (explain_record(body, key=key),)
         else:
-            fields.append(("value", cbor.decode(data[1:])))
-    except (CborError, CoseError, RecordError):
-        # Not an entry after all: what stands here is a short CBOR item, or nothing we know.
-        value = cbor.decode(data, max_bytes=len(data), allow_float=True)
-        return Explained(what="cbor", fields=(("value", value),), data=data)
-    return Explained(what="ledger entry", fields=tuple(fields), data=data, parts=parts)
+            value = cbor.decode(body, max_depth=_DEPTH_MAX, max_bytes=len(body))
+            fields.append(("value", value))
+    except DecodeError as error:
+        fault = str(error)
+    data = bytes((kind,)) + body
+    return Explained(
+        what="ledger entry", fields=tuple(fields), data=data, parts=parts, fault=fault
+    )

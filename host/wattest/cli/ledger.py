@@ -160,7 +160,7 @@ def _entries(view: LedgerView, args: argparse.Namespace) -> None:
     stop = min(view.size, args.start + args.count)
     found = list(view.entries(args.start, stop)) if args.start < stop else []
     if args.json:
-        entries = [(entry, explain_entry(bytes((entry.kind,)) + entry.body)) for entry in found]
+        entries = [(entry, explain_entry(entry.kind, entry.body)) for entry in found]
         print_json([{"index": entry.index, **explained.as_json()} for entry, explained in entries])
         return
     rows = [

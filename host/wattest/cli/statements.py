@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattest.cli.decode_kinds import plain
 from wattest.cli.output import marked
-from wattest.operations.events import StatementDrawn
 from wattest.operations.statement_text import amount_text, instant_text
 from wattest.settlement import format_minor
+
+if TYPE_CHECKING:
+    from wattest.operations.events import StatementDrawn
 
 
 def statement_line(drawn: StatementDrawn) -> str:
