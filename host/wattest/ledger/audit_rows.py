@@ -11,13 +11,12 @@ from wattest.ledger.conflict import CONFLICT_CODE
 from wattest.ledger.entry import ConflictRow, Entry, EntryKind, RecordFacts, RecordRow
 from wattest.ledger.logged_record import facts_of, record_kind
 from wattest.ledger.store import LedgerReader
-from wattest.wire import cbor
+from wattest.wire.enrolment import parse_finding
 from wattest.wire.record import Record
 from wattest.wire.record_reader import parse_record
 
 _RECORD_KINDS = (EntryKind.READING, EntryKind.EVENT)
 _FACT_NAMES = tuple(field.name for field in fields(RecordFacts))
-_EVIDENCE = 6
 
 
 class RowAudit:
@@ -171,10 +170,10 @@ def _conflicting_record(entry: Entry) -> Record | None:
     if entry.kind != EntryKind.FINDING:
         return None
     try:
-        finding = cbor.decode(entry.body)
-        if not isinstance(finding, dict) or finding.get(1) != CONFLICT_CODE:
+        finding = parse_finding(entry.body)
+        if finding.code != CONFLICT_CODE or finding.record is None:
             return None
-        return parse_record(finding.get(_EVIDENCE, b""))
+        return parse_record(finding.record)
     except DecodeError:
         return None
 

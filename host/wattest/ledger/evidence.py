@@ -1,0 +1,63 @@
+"""Checks of entry contents for the audit: enrolments, records, findings kept as evidence.
+
+The records go through a verifier that knows nothing but the ledger's own enrolments, in the order
+of the ledger, so the audit repeats what the host decided when it logged them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wattest.errors import DecodeError, VerificationError
+from wattest.ledger.audit import EntryCheck
+from wattest.ledger.conflict import CONFLICT_CODE
+from wattest.ledger.entry import Entry, EntryKind
+from wattest.verify import Finding, Severity, Verifier
+from wattest.wire.enrolment import parse_enrolment, parse_finding
+
+
+class EvidenceChecks:
+    """One audit's memory: which keys are enrolled, what their records said so far.
+
+    Attributes:
+        checks: for :func:`wattest.ledger.audit.audit`; add those of terms and statements.
+        findings: warnings and errors about records that were rightly logged (gaps, injected input
+            and the like): properties of the evidence, not damage of the ledger.
+    """
+
+    def __init__(self) -> None:
+        self._verifier = Verifier()
+        self.findings: list[tuple[int, Finding]] = []
+        self.checks: dict[EntryKind, EntryCheck] = {
+            EntryKind.READING: self._check_record,
+            EntryKind.EVENT: self._check_record,
+            EntryKind.ENROLMENT: self._check_enrolment,
+            EntryKind.FINDING: self._check_finding,
+        }
+
+    def _check_enrolment(self, entry: Entry) -> Iterator[str]:
+        try:
+            self._verifier.enrol(parse_enrolment(entry.body))
+        except (DecodeError, VerificationError) as exc:
+            yield str(exc)
+
+    def _check_record(self, entry: Entry) -> Iterator[str]:
+        verdict = self._verifier.check(entry.body)
+        for finding in verdict.findings:
+            if not verdict.accepted or verdict.duplicate or verdict.forked:
+                yield f"{finding.code}: {finding.message}"
+            elif finding.severity > Severity.NOTICE:
+                self.findings.append((entry.index, finding))
+
+    def _check_finding(self, entry: Entry) -> Iterator[str]:
+        """A conflict must hold a validly signed record: else anybody could accuse a node."""
+        try:
+            finding = parse_finding(entry.body)
+        except DecodeError as exc:
+            yield str(exc)
+            return
+        if finding.code != CONFLICT_CODE:
+            return
+        verdict = self._verifier.check(finding.record or b"")
+        if not verdict.forked:
+            yield "the record it keeps does not conflict with a logged one under a valid signature"
