@@ -119,19 +119,23 @@ class Verifier:
         stream = self._streams.get(kid)
         return stream.enrolment if stream else None
 
-    def prime(self, data: bytes) -> None:
+    def knows(self, kid: bytes) -> bool:
+        """Tell whether a key is enrolled."""
+        return kid in self._streams
+
+    def fold(self, record: Record) -> None:
         """Take up a record that our own ledger holds, so that the next one has a predecessor.
 
         Args:
-            data: a record of an enrolled key, verified when it was logged; later records of a key
-                after earlier ones. The last of each stream is enough.
+            record: of an enrolled key, verified when it was logged; later records of a key after
+                earlier ones. The last of each of its streams is enough, in ledger order.
 
         Raises:
-            DecodeError: not a record.
             KeyError: its key is not enrolled.
         """
-        record = parse_record(data)
-        self._streams[record.kid].advance(record)
+        stream = self._streams[record.kid]
+        stream.advance(record)
+        stream.times.observe(record)
 
     def check(self, data: bytes, *, received_ms: int | None = None) -> Verdict:
         """Verify one record.

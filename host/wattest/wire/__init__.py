@@ -1,6 +1,13 @@
 """Formats: bytes on one side, frozen values on the other, one form only, every refusal named."""
 
 from wattest.wire.cose import Sign1, parse_sign1, seal_sign1, sig_structure
+from wattest.wire.enrolment import (
+    Enrolment,
+    EnrolmentKind,
+    KeptFinding,
+    parse_enrolment,
+    parse_finding,
+)
 from wattest.wire.frame import (
     Frame,
     FrameFault,
@@ -11,6 +18,7 @@ from wattest.wire.frame import (
     parse_line,
 )
 from wattest.wire.keys import kid_of, public_key_of, spki_der
+from wattest.wire.message import Hello, Op, Refusal
 from wattest.wire.record import (
     OBIS_EXPORT,
     OBIS_IMPORT,
@@ -35,13 +43,19 @@ __all__ = [
     "OBIS_USE",
     "BootClaims",
     "Ctx",
+    "Enrolment",
+    "EnrolmentKind",
     "Event",
     "EventKind",
     "Frame",
     "FrameFault",
     "FrameScanner",
+    "Hello",
     "Input",
+    "KeptFinding",
+    "Op",
     "Record",
+    "Refusal",
     "Register",
     "RegistersFrom",
     "Sign1",
@@ -50,6 +64,8 @@ __all__ = [
     "encode_frame",
     "encode_line",
     "kid_of",
+    "parse_enrolment",
+    "parse_finding",
     "parse_line",
     "parse_record",
     "parse_sign1",

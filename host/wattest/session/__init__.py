@@ -1,0 +1,31 @@
+"""The conversation with a node, sans I/O."""
+
+from wattest.session.events import (
+    CommandReplied,
+    CommandUnanswered,
+    FrameFaultSeen,
+    HelloReceived,
+    NodeRestarted,
+    RecordReceived,
+    SessionEvent,
+    StrangerSeen,
+    TextReceived,
+)
+from wattest.session.session import Session
+from wattest.session.states import TRANSITIONS, State, Trigger
+
+__all__ = [
+    "TRANSITIONS",
+    "CommandReplied",
+    "CommandUnanswered",
+    "FrameFaultSeen",
+    "HelloReceived",
+    "NodeRestarted",
+    "RecordReceived",
+    "Session",
+    "SessionEvent",
+    "State",
+    "StrangerSeen",
+    "TextReceived",
+    "Trigger",
+]
