@@ -159,7 +159,7 @@ def build_in_helper(cache_dir: Path, key: str) -> Path:
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable_cache(cache_dir, error) from error
-    command = [sys.executable, "-m", "wattest.emulator.build", str(cache_dir), key]
+    command = [sys.executable, "-P", "-m", "wattest.emulator.build", str(cache_dir), key]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError as error:

@@ -23,6 +23,7 @@ _SUBSCRIPTIONS_MAX = 64
 _EVENT = struct.Struct("<8sHB5xQH6x")
 _CLOCK = struct.Struct("<8sB7xI4xQQH6x")
 _FD_USERDATA = struct.Struct("<8sB7xI28x")
+_VECTOR = struct.Struct("<II")
 _NO_LIMIT_US = 0xFFFFFFFF
 
 CAUSE_NONE, CAUSE_CALLBACK, CAUSE_INTERRUPT = 0, 1, 2
@@ -237,7 +238,7 @@ def fd_read(vm: GuestVm, fd: int, vectors: int, count: int, got: int) -> int | P
     if file is None:
         return Errno.BADF
     if isinstance(file, DeviceFile):
-        address, size = vm.files.vectors(vectors, count)[0] if count else (0, 0)
+        address, size = _VECTOR.unpack(vm.memory.view(vectors, 8)) if count else (0, 0)
         vm.memory.view(address, size)  # all of the buffer exists
         result = file.handler(vm, address, size)
         if isinstance(result, Wait):

@@ -40,8 +40,8 @@ SECTION_GLOBAL, SECTION_CODE, SECTION_TAG = 6, 10, 13
 class Instruction(NamedTuple):
     """One decoded instruction: opcode, immediate, and its bytes ``[start, stop)`` of the module.
 
-    ``immediate`` is an index or constant, a list of labels for ``br_table``, the pair (type, table)
-    for ``call_indirect``, the pair (block type, catch labels) for ``try_table``, or None.
+    ``immediate`` is an index or constant, a list of labels for ``br_table``, the pair (type,
+    table) for ``call_indirect``, the pair (block type, catch labels) for ``try_table``, or None.
     """
 
     op: int
