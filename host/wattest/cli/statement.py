@@ -37,9 +37,9 @@ def add_command(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the statements."""
-    from wattest.cli.statements import statement_json
-    from wattest.operations.statement_text import statement_text
+    from wattest.cli.statements import placed_json
     from wattest.operations.statements import statements_of
+    from wattest.settlement import statement_text
 
     found = statements_of(args.folder)
     if args.contract is not None:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             known = ", ".join(names) or "none"
             raise UsageError(f"statement: no contract {args.contract!r}, there are: {known}")
     if args.json:
-        print_json([statement_json(item.index, item.document) for item in found])
+        print_json([placed_json(item.index, item.document) for item in found])
         return 0
     for item in found:
         print(statement_text(item.document), end="")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wattest.cli.decode_kinds import plain
 from wattest.cli.output import marked
-from wattest.operations.statement_text import amount_text, instant_text
-from wattest.settlement import format_minor
+from wattest.settlement import format_minor, statement_json
 
 if TYPE_CHECKING:
     from wattest.operations.events import StatementDrawn
@@ -23,20 +21,9 @@ def statement_line(drawn: StatementDrawn) -> str:
     return f"statement: {drawn.contract}: {owed}, {statement.state.value}, {place}{test}"
 
 
-def statement_json(index: int | None, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement as plain values: its document with instants and amounts as text."""
-    start_ms, end_ms = document["period"]
-    return {
-        "contract": document["contract"],
-        "amount": amount_text(document),
-        "currency": document["currency"],
-        "test": document["test"],
-        "state": document["state"],
-        "from": instant_text(start_ms),
-        "until": instant_text(end_ms),
-        "index": index,
-        "document": plain(document),
-    }
+def placed_json(index: int | None, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement as plain values, with its place in the ledger, or None."""
+    return {"index": index, **statement_json(document)}
 
 
 def settled(drawn: Sequence[StatementDrawn]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from wattest.cli.output import bad, good, marked, print_table
-from wattest.cli.statements import settled, statement_json, statement_line
+from wattest.cli.statements import placed_json, settled, statement_line
 from wattest.operations.events import FaultJudged, NodeTotals, RunFinished, RunStarted
 from wattest.verify import Finding
 
@@ -52,7 +52,7 @@ def as_json(started: RunStarted, finished: RunFinished) -> dict[str, Any]:
         "nodes": [{"node": totals.node, **_energies(totals)} for totals in finished.nodes],
         "faults": [_fault_json(fault) for fault in finished.faults],
         "statements": [
-            statement_json(drawn.index, drawn.statement.to_document())
+            placed_json(drawn.index, drawn.statement.to_document())
             for drawn in finished.statements
         ],
         "out": started.out,

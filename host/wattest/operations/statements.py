@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wattest.errors import CborError, SettlementError
 from wattest.ledger import Entry, EntryKind, LedgerView
 from wattest.operations.ledger_view import open_view
-from wattest.wire import cbor
+from wattest.settlement import read_statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,4 @@ def statements_of(path: Path) -> tuple[LoggedStatement, ...]:
 
 def _read(view: LedgerView, entry: Entry) -> LoggedStatement:
     view.prove_inclusion(entry.index).verify(view.root())
-    try:
-        document = cbor.decode(entry.body, max_depth=16, max_bytes=len(entry.body))
-    except CborError as error:
-        raise SettlementError(f"entry {entry.index}: {error}") from error
-    if not isinstance(document, dict) or "lines" not in document:
-        raise SettlementError(f"entry {entry.index}: expected a statement")
-    return LoggedStatement(index=entry.index, document=document)
+    return LoggedStatement(index=entry.index, document=read_statement(entry.body))
