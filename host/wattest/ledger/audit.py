@@ -33,6 +33,7 @@ EntryCheck: TypeAlias = Callable[[Entry], Iterable[str]]
 _PROGRESS_EVERY = 1024
 # Beyond these the file is rubble, and naming every stone helps nobody.
 _UNREADABLE_MAX = 32
+_CAREFUL_ENTRIES = 1024
 _GAP_MAX = 4096
 
 
@@ -178,23 +179,29 @@ class _Audit:
         """Yield each place of the ledger with its entry, or with why there is none."""
         place = 0
         unreadable = 0
+        careful_until = 0
         while place < self._size:
+            # Storage reads in chunks: after a failure, read one by one to name the entry.
+            stop = place + 1 if place < careful_until else self._size
             try:
-                for entry in self._reader.entries(place, self._size):
+                for entry in self._reader.entries(place, stop):
                     yield from _missing(place, entry.index)
                     if entry.index - place > _GAP_MAX:
                         return
                     place = entry.index + 1
                     yield entry.index, entry
             except StoreError as exc:
+                if stop > place + 1:
+                    careful_until = place + _CAREFUL_ENTRIES
+                    continue
                 yield place, _unreadable("entry", str(place), exc, place)
                 place += 1
                 unreadable += 1
                 if unreadable == _UNREADABLE_MAX:
                     return
             else:
-                yield from _missing(place, self._size)
-                return
+                yield from _missing(place, stop)
+                place = stop
 
     def _content(self, entry: Entry) -> Iterator[AuditFinding]:
         try:

@@ -1,7 +1,8 @@
 """The ledger in one SQLite file: write-ahead log, flushed at every commit, one writer.
 
-Writers check inside the transaction that nobody else appended since they looked. Readers see one
-moment per statement and never block the writer.
+Writers check inside the transaction that nobody else appended since they looked. Readers never
+block the writer. Tiles, rows and checkpoints are walked at one moment, which lasts until the walk
+ends; entries are read in chunks, so a walk over them may be left at any place.
 """
 
 from __future__ import annotations
@@ -100,10 +101,10 @@ class SqliteStore:
             size = self._size()
             edges = tuple(
                 StoredEdge(level=level, hashes=_blob(hashes, "edge", level))
-                for level, hashes in self._rows("SELECT level, hashes FROM edge ORDER BY level")
+                for level, hashes in self._fetch("SELECT level, hashes FROM edge ORDER BY level")
             )
             newest = None
-            for row in self._rows(
+            for row in self._fetch(
                 "SELECT size, root, note FROM checkpoint ORDER BY size DESC LIMIT 1"
             ):
                 newest = _checkpoint(row)
@@ -114,14 +115,12 @@ class SqliteStore:
         place = start
         last = 2**63 - 1 if stop is None else stop
         while place < last:
-            rows = self._rows(
+            rows = self._fetch(
                 "SELECT idx, kind, body, leaf FROM entry WHERE idx >= ? AND idx < ? "
                 "ORDER BY idx LIMIT ?",
                 (place, last, _ENTRIES_PER_READ),
             )
-            found = 0
             for index, kind, body, leaf in rows:
-                found += 1
                 place = index + 1
                 yield Entry(
                     index=index,
@@ -129,13 +128,13 @@ class SqliteStore:
                     body=_blob(body, "entry", index),
                     leaf=_blob(leaf, "entry", index),
                 )
-            if found < _ENTRIES_PER_READ:
+            if len(rows) < _ENTRIES_PER_READ:
                 return
 
     def tile(self, level: int, number: int) -> bytes:
         """Return a full tile, 8192 bytes."""
         sql = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
-        for (hashes,) in self._rows(sql, (level, number)):
+        for (hashes,) in self._fetch(sql, (level, number)):
             return _blob(hashes, "tile", f"{level}/{number}")
         raise StoreError(
             f"{self._path}: tile {level}/{number} is missing",
@@ -174,14 +173,13 @@ class SqliteStore:
     def last_seq(self, kid: bytes, ctx: int) -> int:
         """Return the highest logged seq of a key's ctx, 0 if none."""
         sql = "SELECT max(seq) FROM record WHERE kid = ? AND ctx = ?"
-        for (last,) in self._rows(sql, (kid, ctx)):
-            return int(last or 0)
-        return 0
+        ((last,),) = self._fetch(sql, (kid, ctx))
+        return int(last or 0)
 
     def find_record(self, kid: bytes, ctx: int, seq: int) -> RecordRow | None:
         """Return the row of an identity."""
         sql = f"SELECT {_RECORD_COLUMNS} FROM record WHERE kid = ? AND ctx = ? AND seq = ?"  # noqa: S608
-        return next(map(_record, self._rows(sql, (kid, ctx, seq))), None)
+        return next(map(_record, self._fetch(sql, (kid, ctx, seq))), None)
 
     def find_conflict(
         self, kid: bytes, ctx: int, seq: int, content_digest: bytes
@@ -191,7 +189,7 @@ class SqliteStore:
             f"SELECT {_CONFLICT_COLUMNS} FROM conflict "  # noqa: S608
             "WHERE kid = ? AND ctx = ? AND seq = ? AND content_digest = ?"
         )
-        return next(map(_conflict, self._rows(sql, (kid, ctx, seq, content_digest))), None)
+        return next(map(_conflict, self._fetch(sql, (kid, ctx, seq, content_digest))), None)
 
     def damage(self) -> Iterator[str]:
         """Yield what SQLite finds wrong with the file's structure, one line each."""
@@ -199,9 +197,18 @@ class SqliteStore:
             if line != "ok":
                 yield str(line)
 
+    def _fetch(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as exc:
+            raise explain(exc, self._path, "reading") from exc
+
     def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(sql, values)
+            # Not `yield from`: it would close the cursor of a reader that stopped half-way, and a
+            # cursor cannot be closed after its connection.
+            for row in self._connection.execute(sql, values):  # noqa: UP028
+                yield row
         except sqlite3.Error as exc:
             raise explain(exc, self._path, "reading") from exc
 
@@ -225,7 +232,7 @@ class SqliteStore:
                 self._connection.execute("ROLLBACK")
 
     def _size(self) -> int:
-        (size,) = next(self._rows("SELECT coalesce(max(idx) + 1, 0) FROM entry"))
+        ((size,),) = self._fetch("SELECT coalesce(max(idx) + 1, 0) FROM entry")
         return int(size)
 
     def _check_first_index(self, first_index: int) -> None:
