@@ -39,8 +39,8 @@ check: $(STAMP)  ## format, lint, types, import contracts, firmware build, tidy,
 	@echo "check: types" && $(BIN)/mypy --no-error-summary
 	@echo "check: import contracts" && $(BIN)/lint-imports --no-logo > $(VENV)/imports.txt \
 	  || { cat $(VENV)/imports.txt; exit 1; }
-	@echo "check: tidy, imports, docs" && $(PYTEST) tests/test_tidy.py tests/test_imports.py \
-	  tests/test_docs.py
+	@echo "check: firmware, tidy, imports, docs" && $(PYTEST) tests/test_firmware_build.py \
+	  tests/test_tidy.py tests/test_imports.py tests/test_docs.py
 
 format: $(STAMP)  ## put the code into the house format
 	@$(BIN)/ruff format --quiet .
