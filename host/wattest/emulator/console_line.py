@@ -96,11 +96,7 @@ def wants_more(text: str, last_line: str) -> bool:
     depth, triple = _scan(text)
     if depth > 0 or triple or text.endswith("\\"):
         return True
-    if _COMPOUND.match(text):
-        return last_line.strip() != "" and (
-            "\n" in text or text.rstrip().endswith(":") or text.lstrip().startswith("@")
-        )
-    return False
+    return _COMPOUND.match(text) is not None and last_line.strip() != ""
 
 
 def _scan(text: str) -> tuple[int, bool]:
