@@ -39,8 +39,12 @@ def read_table(path: Path) -> Table:
     return parse_table(read_text(path), str(path))
 
 
-def read_text(path: Path) -> str:
-    """Read a small text file that a person wrote.
+def read_text(path: Path, *, bytes_max: int = _FILE_BYTES_MAX) -> str:
+    """Read a text file that a person wrote or exported.
+
+    Args:
+        path: the file.
+        bytes_max: a larger one is refused.
 
     Raises:
         ConfigError: it cannot be read, is too large for what it is, or is not UTF-8.
@@ -53,10 +57,8 @@ def read_text(path: Path) -> str:
         raise ConfigError("file expected, got a folder", path=str(path)) from None
     except OSError as exc:
         raise ConfigError(f"cannot be read: {exc.strerror}", path=str(path)) from exc
-    if len(data) > _FILE_BYTES_MAX:
-        raise ConfigError(
-            f"at most {_FILE_BYTES_MAX} bytes expected, got {len(data)}", path=str(path)
-        )
+    if len(data) > bytes_max:
+        raise ConfigError(f"at most {bytes_max} bytes expected, got {len(data)}", path=str(path))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

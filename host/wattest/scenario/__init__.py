@@ -1,1 +1,59 @@
 """Scenarios: nodes, exact loads, weather, faults, parties and contracts of a run."""
+
+from wattest.scenario.csv_load import CsvLoad, parse_csv_load
+from wattest.scenario.csv_options import (
+    Backward,
+    CsvOptions,
+    End,
+    Fill,
+    Interpolation,
+    Positive,
+)
+from wattest.scenario.fault import (
+    FRAME_LOST,
+    RECOVERED,
+    Action,
+    ActionKind,
+    Fault,
+    FaultKind,
+)
+from wattest.scenario.load import Energy, LoadProfile, Origin
+from wattest.scenario.model import ChipErrorSpec, NodeSpec, Party, Scenario
+from wattest.scenario.piecewise import Outside, Piecewise
+from wattest.scenario.prepare import PreparedNode, PreparedScenario, prepare
+from wattest.scenario.read import load_scenario, parse_scenario
+from wattest.scenario.replay import replay_scenario
+from wattest.scenario.spec import CsvSpec
+
+__all__ = [
+    "FRAME_LOST",
+    "RECOVERED",
+    "Action",
+    "ActionKind",
+    "Backward",
+    "ChipErrorSpec",
+    "CsvLoad",
+    "CsvOptions",
+    "CsvSpec",
+    "End",
+    "Energy",
+    "Fault",
+    "FaultKind",
+    "Fill",
+    "Interpolation",
+    "LoadProfile",
+    "NodeSpec",
+    "Origin",
+    "Outside",
+    "Party",
+    "Piecewise",
+    "Positive",
+    "PreparedNode",
+    "PreparedScenario",
+    "Scenario",
+    "load_scenario",
+    "parse_csv_load",
+    "parse_scenario",
+    "prepare",
+    "replay_scenario",
+]

@@ -75,8 +75,8 @@ def _increasing(
     """Give every row a time and make times increase, or refuse."""
     if not file.columns.time:
         step_ns = file.options.step_ns or NS_PER_S
-        lines = [sample.line for sample in samples]
-        return lines, [index * step_ns for index in range(len(samples))], list(samples)
+        steps = [index * step_ns for index in range(len(samples))]
+        return [sample.line for sample in samples], steps, list(samples)
     lines: list[int] = []
     times: list[int] = []
     kept: list[Sample] = []

@@ -83,8 +83,8 @@ class CsvOptions:
         time_format: ``iso``, ``elapsed`` (seconds), ``unix``, ``unix_ms``, or a strptime pattern
             of digits.
         time_zone: ``UTC`` or an offset such as ``+01:00``, for times that carry none.
-        step_ns: spacing of rows without a time column; with one, the spacing that counts as no gap.
-        delimiter: one character, or ``""``: of comma, semicolon, tab and bar the most frequent.
+        step_ns: spacing of rows without a time column; with one, the spacing that is no gap.
+        delimiter: one character; empty: the most frequent of comma, semicolon, tab and bar.
         decimal: ``.`` or ``,``.
         skip_rows: lines before the header.
         header_rows: lines of header; the first names the columns, 0 means they have no names.

@@ -7,7 +7,7 @@ whole number), so a query costs one bisection and a few multiplications, and sum
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from fractions import Fraction
@@ -146,6 +146,36 @@ class Piecewise:
             denominator=self.denominator,
             outside=self.outside,
         )
+
+    def replaced(self, start_ns: int, end_ns: int, value: Fraction) -> Piecewise:
+        """Return the function with a constant value over ``[start, end)``.
+
+        Raises:
+            ValueError: the window is empty or begins before the function, or the function repeats.
+        """
+        if not self.start_ns <= start_ns < end_ns or self.outside is Outside.REPEAT:
+            raise ValueError("a window inside of a function that does not repeat expected")
+        inner = {self.start_ns, *self._knots, start_ns, end_ns}
+        knots = sorted(inner)
+        ends: list[Fraction] = []
+        for left, right in pairwise(knots):
+            if start_ns <= left < end_ns:
+                ends += [value, value]
+            else:
+                ends += [self.value(left), self._value_before(right)]
+        counts, denominator = to_counts(ends)
+        return Piecewise(
+            knots, counts[0::2], counts[1::2], denominator=denominator, outside=self.outside
+        )
+
+    def _value_before(self, t_ns: int) -> Fraction:
+        """Return the limit from the left."""
+        if not self.start_ns < t_ns <= self.end_ns:
+            return self.value(t_ns)
+        index = bisect_left(self._knots, t_ns) - 1
+        left, right = self._knots[index], self._knots[index + 1]
+        a, b = self._first[index], self._last[index]
+        return Fraction(a * (right - t_ns) + b * (t_ns - left), (right - left) * self.denominator)
 
     def first_above(self, limit: Fraction) -> tuple[int, Fraction] | None:
         """Return time and value of the first knot whose magnitude exceeds ``limit``, or None."""
