@@ -8,7 +8,7 @@ import pytest
 from vm_harness import MemoryFiles, new_guest, run, run_until_idle
 
 from wattest.emulator.engine import load_engine
-from wattest.emulator.guest import GuestVm, HandlerRefused, StopGuest
+from wattest.emulator.guest import GuestVm, HandlerRefused, StopGuest, Wait
 from wattest.errors import EmulatorError
 
 pytestmark = pytest.mark.emulated
@@ -87,6 +87,50 @@ def test_endless_loop_can_be_watched_and_killed():
     assert vm.next_ns() is None
     vm.poll()
     vm.close()
+    vm.close()
+
+
+@pytest.mark.parametrize("end", ["kill", "close"])
+@pytest.mark.parametrize(
+    "use",
+    ["print('second')", "host.call('end', '')", "host.call('late', '')", "f.readinto(b)"],
+    ids=["output", "host call", "woken host call", "device"],
+)
+def test_guest_killed_from_inside_its_own_callback_ends_there(use, end):
+    source = f"""
+import host
+f = open("/dev/end", "rb"); b = bytearray(1)
+print("first")
+{use}
+print("never")
+"""
+
+    def finish(*_):
+        getattr(vm, end)()
+        return 1
+
+    def output(data, _at_ns):
+        seen.append(data)
+        if b"second" in data:
+            finish()
+
+    late = []
+    wait = Wait(ready=lambda: str(finish()).encode() if late else None)
+    seen = []
+    vm, _ = new_guest(
+        source,
+        handlers={b"end": lambda *_: str(finish()).encode(), b"late": lambda *_: wait},
+        devices={"end": finish},
+    )
+    vm._on_output = output
+    run_until_idle(vm)
+    if vm.outcome is None:
+        late.append(True)
+        vm.notify(vm.now_ns())
+        run_until_idle(vm)
+    assert vm.outcome.kind == "killed"
+    assert b"first" in seen
+    assert b"never" not in seen
     vm.close()
 
 

@@ -114,6 +114,18 @@ def test_removed_actor_does_not_run_again_even_if_it_removes_itself():
     assert world.next_ns() is None
 
 
+def test_world_goes_on_with_an_actor_whose_step_raised():
+    trace, world = [], World()
+    actor = Ticker(trace, "a", 10, 3)
+    step, actor.step = actor.step, lambda: (_ for _ in ()).throw(KeyError("once"))
+    world.add(actor)
+    with pytest.raises(KeyError, match="once"):
+        world.run_until(100)
+    actor.step = step
+    world.run_until(100)
+    assert [at for at, _ in trace] == [10, 20, 30]
+
+
 TALKER = """
 import time, os
 for n in range(40):

@@ -100,6 +100,9 @@ class GuestVm:
         self._wake_ns: int | None = None
         self.cause = waits.CAUSE_NONE
         self._poked_while_busy = False
+        self._running = False
+        self._doom: str | None = None
+        self._close_wanted = False
         self._base_ns = start_ns
         self._stack_limit_bytes = stack_limit_bytes
         self._on_output = on_output
@@ -185,11 +188,15 @@ class GuestVm:
         if self.outcome is not None:
             return
         outer, current.vm = current.vm, self
+        self._running = True
         try:
             ended = self._instance.resume()
         finally:
+            self._running = False
             current.vm = outer
-        if ended:
+        if self._doom is not None:
+            self._meet_doom()
+        elif ended:
             self._finish()
         elif not self._booted:
             self._finish_boot()
@@ -235,7 +242,13 @@ class GuestVm:
         return queued
 
     def kill(self, detail: str = "power off") -> None:
-        """End it now, wherever it is."""
+        """End it now, wherever it is.
+
+        From inside one of its own callbacks it ends as soon as the callback returns.
+        """
+        if self._running:
+            self._doom = self._doom or detail
+            return
         outer, current.vm = current.vm, self
         try:
             self._instance.abandon()
@@ -245,8 +258,11 @@ class GuestVm:
             self._end(Outcome(kind="killed", detail=detail))
 
     def close(self) -> None:
-        """Free the instance; kills it first."""
+        """Free the instance; kills it first, as `kill` does."""
         self.kill("closed")
+        if self._running:
+            self._close_wanted = True
+            return
         self._instance.close()
 
     def read(self, address: int, size: int) -> bytes:
@@ -264,6 +280,15 @@ class GuestVm:
     def grow(self, pages: int) -> int:
         """Add pages of 64 KiB to the memory before the first `poll`; return their address."""
         return self.memory.grow(pages)
+
+    def stop_if_doomed(self) -> None:
+        """Unwind the guest if a callback has killed it.
+
+        Raises:
+            StopGuest: it has.
+        """
+        if self._doom is not None:
+            raise StopGuest(self._doom)
 
     def take_cause(self) -> int:
         """Return why the wait is to end early, and forget it."""
@@ -342,6 +367,16 @@ class GuestVm:
             case _:
                 self._end(Outcome(kind="fault", detail=repr(failure), error=failure))
                 raise failure
+
+    def _meet_doom(self) -> None:
+        self._instance.abandon()
+        self._instance.take_failure()
+        failure, self.failure = self.failure, None
+        self._end(Outcome(kind="killed", detail=self._doom or ""))
+        if self._close_wanted:
+            self._instance.close()
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
 
     def _end(self, outcome: Outcome) -> None:
         self.outcome = outcome

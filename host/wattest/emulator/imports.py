@@ -94,7 +94,9 @@ def _raw_callback(name: str, kind: Any) -> Callable[..., int]:
 
     def callback(_environment: int, _caller: int, raw: Any, _count: int) -> int:
         try:
-            raw[0] = getattr(getattr(current.vm, owner), name)(*read(raw))
+            vm = current.vm
+            raw[0] = getattr(getattr(vm, owner), name)(*read(raw))
+            vm.stop_if_doomed()  # type: ignore[union-attr]
         except OSError as error:
             raw[0] = from_os_error(error)
         except UnicodeError:
@@ -129,6 +131,7 @@ def _resume(_environment: int) -> bool:
         result = vm.finish_pending()
         if result is None:
             return False
+        vm.stop_if_doomed()
         vm.pending_result[VALUE_OFFSET] = result & 0xFFFFFFFF
     except BaseException as error:  # noqa: BLE001 - must not unwind through C
         vm.pending_trap[0] = _fail(error)
@@ -160,6 +163,7 @@ def _async_callback(start: Callable[..., Any], kind: Any) -> Callable[..., None]
         result: Any = 0
         try:
             result = start(vm, *raw[VALUE_OFFSET : words + VALUE_OFFSET : VALUE_STRIDE])
+            vm.stop_if_doomed()
             if not isinstance(result, int):
                 pending, result = result, result.finish(vm)
                 if result is None and vm.has_unseen_poke():

@@ -124,9 +124,11 @@ class World:
             return
         actor = item.actor
         assert actor is not None
-        actor.step()
-        if item.actor is not None:
-            self._enqueue(item)
+        try:
+            actor.step()
+        finally:  # whoever catches what it raised can go on with the same world
+            if item.actor is not None:
+                self._enqueue(item)
 
     def _next_number(self) -> int:
         self._numbers += 1
