@@ -1,0 +1,64 @@
+"""COSE_Sign1 (RFC 9052, section 4.2) with ES256, always tagged, nothing unprotected."""
+
+from hashlib import sha256
+
+from micropython import const
+
+from node import cbor
+
+_TAG_SIGN1 = const(18)
+_ALGORITHM = const(1)
+_KEY_ID = const(4)
+_TYPE = const(16)
+_ES256 = const(-7)
+_SIGNATURE_BYTES = const(64)
+CONTENT_TYPE = "application/vnd.wattest.record+cwt"
+
+
+class Sealer:
+    """Wraps payloads of one key into signed messages.
+
+    Args:
+        kid: 8 bytes.
+        sign: takes a SHA-256 digest and a callable to pause with, gives r | s.
+    """
+
+    def __init__(self, kid: bytes, sign) -> None:
+        self._sign = sign
+        header = bytearray(64)
+        end = cbor.encode_map_head(header, 0, 3)
+        end = cbor.encode_int(header, end, _ALGORITHM)
+        end = cbor.encode_int(header, end, _ES256)
+        end = cbor.encode_int(header, end, _KEY_ID)
+        end = cbor.encode_bytes(header, end, kid)
+        end = cbor.encode_int(header, end, _TYPE)
+        end = cbor.encode_text(header, end, CONTENT_TYPE)
+        self._protected = bytes(header[:end])
+
+    def digest(self, payload: bytes) -> bytes:
+        """SHA-256 of the Sig_structure: what is signed."""
+        head = bytearray(96)
+        end = cbor.encode_array_head(head, 0, 4)
+        end = cbor.encode_text(head, end, "Signature1")
+        end = cbor.encode_bytes(head, end, self._protected)
+        end = cbor.encode_bytes(head, end, b"")
+        end = cbor.encode_bytes_head(head, end, len(payload))
+        hasher = sha256(memoryview(head)[:end])
+        hasher.update(payload)
+        return hasher.digest()
+
+    def seal(self, target: bytearray, payload: bytes, pause) -> int:
+        """Write the signed message; returns its size.
+
+        Args:
+            target: large enough for the payload and 140 bytes more.
+            payload: deterministic CBOR of the claims.
+            pause: handed to the signer.
+        """
+        signature = self._sign(self.digest(payload), pause)
+        end = cbor.encode_tag(target, 0, _TAG_SIGN1)
+        end = cbor.encode_array_head(target, end, 4)
+        end = cbor.encode_bytes(target, end, self._protected)
+        end = cbor.encode_map_head(target, end, 0)
+        end = cbor.encode_bytes(target, end, payload)
+        return cbor.encode_bytes(target, end, signature)

@@ -1,0 +1,235 @@
+"""ECDSA over P-256 with RFC 6979 nonces: a signed comb over a table made at build time.
+
+The scalar is turned into 256 signed digits, all of them +1 or -1, so every signature does the
+same sequence of Python operations: no zero digit, no branch on the nonce. The projective start,
+the inversion of the nonce and the product with the key are blinded. The arithmetic below Python
+is not constant in time, so this is timing-hardened and no more than that.
+
+Coordinates are XYZZ (x = X/ZZ, y = Y/ZZZ): a mixed addition costs 10 products and needs no
+inverse. One `%` reduces a whole sum of products, because on this VM an operation costs more than
+its size.
+"""
+
+from hashlib import sha256
+from os import stat, urandom
+
+from micropython import const
+
+from node.mac import hmac_sha256
+
+FIELD_PRIME = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_POINT_BYTES = const(64)
+_ENTRIES = const(128)
+_SIZE_ATTRIBUTE = const(6)
+_SPKI_PREFIX = (
+    b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
+)
+
+
+def load_table(path: str) -> bytearray:
+    """Read the comb table into one block of memory.
+
+    Called before anything else is imported: 32 KB in one piece can be had only then.
+
+    Raises:
+        ValueError: the file is not a table of 4 or 2 blocks.
+    """
+    size = stat(path)[_SIZE_ATTRIBUTE]
+    if size not in (4 * _ENTRIES * _POINT_BYTES, 2 * _ENTRIES * _POINT_BYTES):
+        raise ValueError("p256 table: expected 32768 or 16384 bytes, got %d" % size)
+    table = bytearray(size)
+    with open(path, "rb") as file:
+        if file.readinto(table) != size:
+            raise ValueError("p256 table: short read")
+    return table
+
+
+def nothing() -> None:
+    """Stand-in for a caller that has nothing to do between two columns."""
+
+
+def random_scalar() -> int:
+    """A uniform scalar in 1..n-1, by rejection."""
+    while True:
+        scalar = int.from_bytes(urandom(32), "big")
+        if 0 < scalar < ORDER:
+            return scalar
+
+
+def public_key_id(public: bytes) -> bytes:
+    """kid: the first 8 bytes of SHA-256 over the SPKI DER of x | y (64 bytes)."""
+    digest = sha256(_SPKI_PREFIX)
+    digest.update(public)
+    return digest.digest()[:8]
+
+
+class NonceGenerator:
+    """HMAC-DRBG of RFC 6979, section 3.2: candidates for the nonce, one after the other."""
+
+    def __init__(self, private: bytes, digest: bytes) -> None:
+        reduced = (int.from_bytes(digest, "big") % ORDER).to_bytes(32, "big")
+        key = bytes(32)
+        value = b"\x01" * 32
+        for mark in (b"\x00", b"\x01"):
+            key = hmac_sha256(key, value, mark, private, reduced)
+            value = hmac_sha256(key, value)
+        self._key = key
+        self._value = value
+
+    def candidate(self) -> int:
+        """The next 256 bits, in range or not."""
+        self._value = hmac_sha256(self._key, self._value)
+        return int.from_bytes(self._value, "big")
+
+    def reject(self) -> None:
+        """Step h of section 3.2: the candidate was not usable."""
+        self._key = hmac_sha256(self._key, self._value, b"\x00")
+        self._value = hmac_sha256(self._key, self._value)
+
+    def nonce(self) -> int:
+        """The first candidate in 1..n-1."""
+        while True:
+            nonce = self.candidate()
+            if 0 < nonce < ORDER:
+                return nonce
+            self.reject()
+
+
+def inverse(value: int, modulus: int) -> int:
+    """Inverse by Euclid's algorithm. Its time depends on the value: pass blinded values."""
+    previous = 0
+    current = 1
+    remainder = modulus
+    while value:
+        quotient, rest = divmod(remainder, value)
+        remainder = value
+        value = rest
+        rest = previous - quotient * current
+        previous = current
+        current = rest
+    return previous % modulus
+
+
+class Signer:
+    """Multiplies the base point by a scalar, and signs.
+
+    Args:
+        table: comb table, 4 or 2 blocks of 128 affine points of 64 bytes.
+    """
+
+    def __init__(self, table: bytes) -> None:
+        self._table = table
+        self._blocks = len(table) // (_ENTRIES * _POINT_BYTES)
+        self._columns = 32 // self._blocks
+
+    def _comb(self, scalar: int, pause) -> tuple[int, int, int, int]:
+        """scalar * G as X, Y, ZZ, ZZZ; scalar must be odd, 0 < scalar < n."""
+        p = FIELD_PRIME
+        table = self._table
+        blocks = self._blocks
+        columns = self._columns
+        from_bytes = int.from_bytes
+        # Digits +1 and -1 of an odd k are the bits of (k + 2^256 - 1) / 2.
+        digits = ((scalar >> 1) + (1 << 255)).to_bytes(32, "little")
+        blind = random_scalar()
+        zz = blind * blind % p
+        zzz = zz * blind % p
+        x = y = 0
+        column = columns
+        first = True
+        while column:
+            column -= 1
+            if not first:
+                double = y + y
+                v = double * double % p
+                w = double * v % p
+                s = x * v % p
+                m = 3 * (x - zz) * (x + zz) % p
+                x = (m * m - s - s) % p
+                y = (m * (s - x) - w * y) % p
+                zz = v * zz % p
+                zzz = w * zzz % p
+                pause()
+            for block in range(blocks):
+                bit = columns * block + column
+                byte = bit >> 3
+                bit &= 7
+                index = (
+                    digits[byte] >> bit & 1
+                    | (digits[byte + 4] >> bit & 1) << 1
+                    | (digits[byte + 8] >> bit & 1) << 2
+                    | (digits[byte + 12] >> bit & 1) << 3
+                    | (digits[byte + 16] >> bit & 1) << 4
+                    | (digits[byte + 20] >> bit & 1) << 5
+                    | (digits[byte + 24] >> bit & 1) << 6
+                )
+                positive = digits[byte + 28] >> bit & 1
+                index ^= (positive - 1) & 127
+                offset = (block << 7 | index) << 6
+                x2 = from_bytes(table[offset : offset + 32], "big")
+                y2 = from_bytes(table[offset + 32 : offset + 64], "big")
+                y2 = (p - y2, y2)[positive]
+                if first:
+                    first = False
+                    x = x2 * zz % p
+                    y = y2 * zzz % p
+                    continue
+                h = (x2 * zz - x) % p
+                r = (y2 * zzz - y) % p
+                if not h:
+                    raise ValueError("comb: two equal points")
+                v = h * h % p
+                w = h * v % p
+                s = x * v % p
+                x = (r * r - w - s - s) % p
+                y = (r * (s - x) - y * w) % p
+                zz = zz * v % p
+                zzz = zzz * w % p
+        return x, y, zz, zzz
+
+    def public_key(self, private: bytes) -> bytes:
+        """x | y of private * G, 64 bytes."""
+        scalar = int.from_bytes(private, "big")
+        odd = scalar & 1
+        x, y, zz, zzz = self._comb((ORDER - scalar, scalar)[odd], nothing)
+        p = FIELD_PRIME
+        affine_x = x * inverse(zz, p) % p
+        affine_y = y * inverse(zzz, p) % p
+        affine_y = (p - affine_y, affine_y)[odd]
+        return affine_x.to_bytes(32, "big") + affine_y.to_bytes(32, "big")
+
+    def sign(self, private: bytes, digest: bytes, pause=nothing) -> bytes:
+        """Sign a SHA-256 digest.
+
+        Args:
+            private: scalar, 32 bytes big-endian.
+            digest: 32 bytes.
+            pause: called between two columns of the comb, for what cannot wait.
+
+        Returns:
+            r | s, 64 bytes.
+
+        Source:
+            FIPS 186-5, section 6.4.1; RFC 6979, section 3.2.
+        """
+        generator = NonceGenerator(private, digest)
+        while True:
+            signature = self._sign_with(generator.nonce(), private, digest, pause)
+            if signature is not None:
+                return signature
+            generator.reject()
+
+    def _sign_with(self, nonce: int, private: bytes, digest: bytes, pause) -> bytes | None:
+        """One attempt; None if r or s is zero, in which case another nonce is needed."""
+        n = ORDER
+        # n - k gives the same x as k, and exactly one of them is odd.
+        x, _, zz, _ = self._comb((n - nonce, nonce)[nonce & 1], pause)
+        r = x * inverse(zz, FIELD_PRIME) % FIELD_PRIME % n
+        blind = random_scalar()
+        secret = int.from_bytes(private, "big") * blind % n
+        total = (int.from_bytes(digest, "big") * blind + r * secret) % n
+        s = inverse(nonce * blind % n, n) * total % n
+        if not r or not s:
+            return None
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")

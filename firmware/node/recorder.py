@@ -1,0 +1,140 @@
+"""Seals records: claims, signature, journal. The one place where a number is used up."""
+
+from node.chain import EVENT, FISCAL, TRANSACTION
+from node.journal import RECORD_MAX
+from node.record import ClaimsWriter, Reading
+
+
+class Recorder:
+    """Turns the meter's state into the next record of a chain.
+
+    Args:
+        chain: counters, as they are behind the last record.
+        journal: recovered.
+        sealer: COSE_Sign1 under the chain's key.
+        identity: of this boot.
+        registers, meter, clock: what is read at the latch, which is the last sample.
+        power_nw_per_count: weight of a POWER count.
+    """
+
+    def __init__(
+        self, *, chain, journal, sealer, identity, registers, meter, clock, power_nw_per_count: int
+    ) -> None:
+        self._chain = chain
+        self._journal = journal
+        self._sealer = sealer
+        self._writer = ClaimsWriter(identity)
+        self._registers = registers
+        self._meter = meter
+        self._clock = clock
+        self._power_nw_per_count = power_nw_per_count
+        self._reading = Reading()
+        self._record = bytearray(RECORD_MAX)
+
+    def has_room(self, ctx: int) -> bool:
+        """Can a record of this ctx be appended now?"""
+        return self._journal.room(ctx == EVENT)
+
+    def fiscal(self, pause) -> None:
+        """Seal the reading that ends a fiscal interval."""
+        self._seal_interval(FISCAL, self._meter.fiscal, "", None, pause)
+
+    def begin_transaction(self, identification: str, pause) -> None:
+        """Seal the reading that begins a transaction."""
+        self._meter.next_interval(self._meter.transaction)
+        self._chain.transaction = identification
+        try:
+            self._seal_interval(TRANSACTION, self._meter.transaction, "B", identification, pause)
+        except OSError:
+            self._chain.transaction = None
+            raise
+
+    def end_transaction(self, tx: str, pause) -> None:
+        """Seal the reading that ends the open transaction: "E", or "P" after a power failure."""
+        self._seal_interval(TRANSACTION, self._meter.transaction, tx, None, pause)
+
+    def event(self, event: tuple, pause, nonce: bytes = b"") -> None:
+        """Seal an event of the legal log; its values are those of keys 1, 2, 3 and so on."""
+        reading = self._latch(EVENT, self._meter.fiscal)
+        reading.event = event
+        reading.nonce = nonce
+        self._seal(reading, self._chain.transaction, pause)
+
+    def hold(self) -> None:
+        """Keep the registers although no fiscal reading can be appended."""
+        self._journal.hold(self._chain.pack(self._registers))
+
+    def _latch(self, ctx: int, interval) -> Reading:
+        reading = self._reading
+        clock = self._clock
+        registers = self._registers
+        reading.ctx = ctx
+        reading.time_ms = clock.utc_ms()
+        reading.tsync = clock.tsync()
+        reading.mono_ms = clock.mono_ms()
+        reading.import_milliwh = registers.imported.total_milliwh()
+        reading.export_milliwh = registers.exported.total_milliwh()
+        reading.use_s = registers.use_s
+        reading.power_milliw = self._meter.power_milliw(self._power_nw_per_count)
+        reading.status = interval.status()
+        reading.err = interval.err()
+        reading.input = interval.input
+        reading.tx = ""
+        reading.event = ()
+        reading.nonce = b""
+        return reading
+
+    def _seal_interval(self, ctx: int, interval, tx: str, transaction, pause) -> None:
+        """Seal the end of an interval; the next one begins at the latch, not after signing."""
+        reading = self._latch(ctx, interval)
+        reading.tx = tx
+        worst = interval.worst
+        missed = interval.missed
+        self._meter.next_interval(interval)
+        if ctx == FISCAL:
+            transaction = self._chain.transaction
+        try:
+            self._seal(reading, transaction, pause)
+        except OSError:
+            interval.restore(worst, missed, reading.input)
+            raise
+
+    def _seal(self, reading: Reading, transaction: str | None, pause) -> None:
+        """Sign and append; only then the numbers are used up.
+
+        Args:
+            reading: what the record says.
+            transaction: id of the transaction that is open behind this record.
+            pause: handed to the signer.
+
+        Raises:
+            OSError: the journal refused; the chain is as it was, or as the journal says once it
+                has been recovered.
+        """
+        chain = self._chain
+        journal = self._journal
+        if journal.dirty:
+            self._resume()
+        payload = self._writer.write(chain, reading)
+        end = self._sealer.seal(self._record, payload, pause)
+        ctx = reading.ctx
+        before = chain.transaction
+        chain.seq[ctx] += 1
+        chain.transaction = transaction
+        try:
+            record = memoryview(self._record)[:end]
+            journal.append(record, chain.pack(self._registers))
+        except OSError:
+            chain.seq[ctx] -= 1
+            chain.transaction = before
+            raise
+        chain.prev = journal.head_digest
+        self._meter.position = journal.next_position
+
+    def _resume(self) -> None:
+        """An append failed: what is on flash decides which numbers are used."""
+        journal = self._journal
+        journal.recover()
+        if journal.head_state is not None:
+            self._chain.unpack(journal.head_state, journal.head_digest)
+        self._meter.position = journal.next_position
