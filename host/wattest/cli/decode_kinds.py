@@ -20,6 +20,13 @@ from wattest.wire import (
     parse_line,
     parse_record,
 )
+from wattest.wire.describe import (
+    REGISTER_NAMES,
+    UNITS,
+    Line,
+    decimal_text,
+    describe_record,
+)
 from wattest.wire.note import parse_checkpoint, parse_note
 
 _DEPTH_MAX = 16
@@ -27,13 +34,6 @@ _RECORD_START = b"\xd2"
 _NOTE_MARK = "\n\n\u2014 ".encode()
 _FRAME_NAMES = {1: "record", 2: "hello", 3: "reply", 4: "taken"}
 _LINE_NAMES = {0x10: "hello", 0x11: "ack", 0x12: "command"}
-_UNITS = {7: "s", 27: "W", 30: "Wh"}
-_REGISTER_NAMES = {
-    "0100010800ff": "active energy import",
-    "0100020800ff": "active energy export",
-    "0000600800ff": "time in use",
-    "0100100700ff": "active power",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class Explained:
         what: one word or two, such as ``record``.
         fields: names and values, in the order to show them.
         data: the bytes.
+        lines: the same for people, where there is a better form than the fields.
         parts: what is inside: frames of a stream, the record of an entry.
         look: what a second implementation made of a record, or None.
         fault: why these bytes are not right, or ``""``.
@@ -52,6 +53,7 @@ class Explained:
     what: str
     fields: tuple[tuple[str, Any], ...]
     data: bytes
+    lines: tuple[Line, ...] = ()
     parts: tuple[Explained, ...] = ()
     look: SecondLook | None = None
     fault: str = ""
@@ -127,7 +129,13 @@ def explain_record(data: bytes, *, key: bytes | None = None) -> Explained:
     """
     record = parse_record(data)
     fields = tuple(_record_fields(record))
-    return Explained(what="record", fields=fields, data=data, look=look_again(data, key))
+    return Explained(
+        what="record",
+        fields=fields,
+        data=data,
+        lines=describe_record(record),
+        look=look_again(record, key),
+    )
 
 
 def _record_fields(record: Record) -> Iterator[tuple[str, Any]]:
@@ -164,19 +172,11 @@ def _record_fields(record: Record) -> Iterator[tuple[str, Any]]:
 
 def _register(register: Register) -> dict[str, Any]:
     return {
-        "name": _REGISTER_NAMES.get(register.obis.hex(), "unknown"),
+        "name": REGISTER_NAMES.get(register.obis, "unknown"),
         "obis": register.obis,
         "value": decimal_text(register.mantissa, register.scale),
-        "unit": _UNITS.get(register.unit, f"DLMS {register.unit}"),
+        "unit": UNITS.get(register.unit, f"unit {register.unit}"),
     }
-
-
-def decimal_text(mantissa: int, scale: int) -> str:
-    """Write ``mantissa * 10**scale`` without an exponent and without rounding."""
-    if scale >= 0:
-        return str(mantissa * 10**scale)
-    digits = str(abs(mantissa)).rjust(1 - scale, "0")
-    return f"{'-' if mantissa < 0 else ''}{digits[:scale]}.{digits[scale:]}"
 
 
 def _explain_note(data: bytes) -> Explained:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wattest.cli.decode_kinds import Explained, plain
 from wattest.cli.output import bad, good
+from wattest.wire.describe import hex_dump
 
-_HEX_COLUMNS = 32
 _HEX_BYTES_MAX = 1024
 
 
@@ -15,8 +13,12 @@ def show(explained: Explained, *, depth: int = 0) -> None:
     """Print a value, what is inside it, and its bytes."""
     indent = "  " * depth
     print(f"{indent}{explained.what}, {len(explained.data)} bytes")
-    for name, value in explained.fields:
-        _show_field(name, value, indent + "  ")
+    for line in explained.lines:
+        note = f"  ({line.note})" if line.note else ""
+        print(f"{indent}  {line.label:<21} {line.value}{note}")
+    for name, value in () if explained.lines else explained.fields:
+        text = repr(value) if name == "text" else plain(value)
+        print(f"{indent}  {name:<21} {text}")
     if explained.fault:
         print(f"{indent}  {bad(explained.fault)}")
     _show_second_look(explained, indent + "  ")
@@ -26,28 +28,18 @@ def show(explained: Explained, *, depth: int = 0) -> None:
         _show_hex(explained.data, indent + "  ")
 
 
-def _show_field(name: str, value: Any, indent: str) -> None:
-    if name == "registers":
-        for register in value:
-            label = f"{register['name']} ({register['obis'].hex()})"
-            print(f"{indent}{label:<38} {register['value']} {register['unit']}")
-        return
-    text = "absent" if value is None else plain(value)
-    print(f"{indent}{name:<12} {text!r}" if name == "text" else f"{indent}{name:<12} {text}")
-
-
 def _show_second_look(explained: Explained, indent: str) -> None:
     look = explained.look
     if look is None:
         return
     said = {True: good("holds"), False: bad("does NOT hold"), None: "not checked, no --key"}
     agrees = good("reads the same values") if look.cbor2_agrees else bad("reads other values")
-    print(f"{indent}{'cbor2':<12} {agrees}")
-    print(f"{indent}{'signature':<12} OpenSSL: {said[look.openssl]}; ecdsa: {said[look.ecdsa]}")
+    print(f"{indent}{'cbor2':<21} {agrees}")
+    print(f"{indent}{'signature':<21} OpenSSL: {said[look.openssl]}; ecdsa: {said[look.ecdsa]}")
 
 
 def _show_hex(data: bytes, indent: str) -> None:
-    for start in range(0, min(len(data), _HEX_BYTES_MAX), _HEX_COLUMNS):
-        print(f"{indent}{start:04x}  {data[start : start + _HEX_COLUMNS].hex(' ', 4)}")
+    for line in hex_dump(data[:_HEX_BYTES_MAX]):
+        print(f"{indent}{line}")
     if len(data) > _HEX_BYTES_MAX:
         print(f"{indent}and {len(data) - _HEX_BYTES_MAX} bytes more")

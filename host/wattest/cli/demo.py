@@ -38,4 +38,4 @@ def run(args: argparse.Namespace) -> int:
     from wattest.data import data_root
     from wattest.scenario import load_scenario
 
-    return play(load_scenario(data_root() / "bench" / "scenarios" / "demo.toml"), args)
+    return play(load_scenario(data_root() / "bench" / "scenarios" / "wind_farm.toml"), args)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import cbor2
-import ecdsa
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from wattest.wire import cbor, parse_sign1
-
-_TAG_SIGN1 = 18
-_HALF = 32
+from wattest.errors import SignatureInvalid, VerificationError
+from wattest.verify.second_opinion import second_opinion
+from wattest.verify.signature import load_key, verify_es256
+from wattest.wire import Record, parse_sign1, spki_der
+from wattest.wire.claims import claims_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +19,7 @@ class SecondLook:
     """What the others say.
 
     Args:
-        cbor2_agrees: cbor2 decodes header and payload to the same values.
+        cbor2_agrees: cbor2 reads the same claims.
         openssl: the signature holds by OpenSSL, or None when no key was given.
         ecdsa: the signature holds by python-ecdsa, or None when no key was given.
     """
@@ -47,46 +42,35 @@ class SecondLook:
         }
 
 
-def look_again(data: bytes, key: bytes | None) -> SecondLook:
-    """Decode and, with a ``key`` of 64 bytes, verify a record by other implementations.
+def look_again(record: Record, key: bytes | None) -> SecondLook:
+    """Read and, with a ``key`` of 64 bytes, verify a record by other implementations.
 
     Args:
-        data: a well-formed record.
+        record: as we read it.
         key: public key of the node, x and y, or None.
     """
-    message = parse_sign1(data)
-    again = cbor2.loads(data)
-    agrees = (
-        isinstance(again, cbor2.CBORTag)
-        and again.tag == _TAG_SIGN1
-        and again.value == [message.protected, {}, message.payload, message.signature]
-        and cbor2.loads(message.protected) == cbor.decode(message.protected)
-        and cbor2.loads(message.payload) == cbor.decode(message.payload)
-    )
+    message = parse_sign1(record.encoded)
+    agrees = bool(cbor2.loads(message.payload) == claims_of(record))
     if key is None:
         return SecondLook(cbor2_agrees=agrees, openssl=None, ecdsa=None)
-    signed = message.to_be_signed()
     return SecondLook(
         cbor2_agrees=agrees,
-        openssl=_holds_by_openssl(key, message.signature, signed),
-        ecdsa=_holds_by_ecdsa(key, message.signature, signed),
+        openssl=_holds_by_openssl(key, message.to_be_signed(), message.signature),
+        ecdsa=_holds_by_ecdsa(record, key),
     )
 
 
-def _holds_by_openssl(key: bytes, signature: bytes, signed: bytes) -> bool:
-    r, s = int.from_bytes(signature[:_HALF]), int.from_bytes(signature[_HALF:])
+def _holds_by_openssl(key: bytes, signed: bytes, signature: bytes) -> bool:
     try:
-        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + key)
-        public.verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError):
+        verify_es256(load_key(spki_der(key)), signed, signature)
+    except SignatureInvalid:
         return False
     return True
 
 
-def _holds_by_ecdsa(key: bytes, signature: bytes, signed: bytes) -> bool:
+def _holds_by_ecdsa(record: Record, key: bytes) -> bool:
     try:
-        public = ecdsa.VerifyingKey.from_string(key, curve=ecdsa.NIST256p)
-        public.verify(signature, signed, hashfunc=sha256)
-    except (ecdsa.BadSignatureError, ecdsa.errors.MalformedPointError):
+        second_opinion(record, spki_der(key))
+    except VerificationError:
         return False
     return True
