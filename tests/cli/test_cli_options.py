@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 
 import pytest
 
@@ -65,8 +66,8 @@ def test_scale_that_is_not_positive_is_refused(text: str) -> None:
         options.scale(text)
 
 
-def test_scale_stays_the_text_that_was_typed_so_that_it_is_exact() -> None:
-    assert options.scale("0.1") == "0.1"
+def test_scale_is_exact() -> None:
+    assert options.scale("0.1") == Fraction(1, 10)
 
 
 @pytest.mark.parametrize(

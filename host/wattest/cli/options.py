@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from wattest.errors import UsageError
-from wattest.units import NS_PER_S, parse_duration_ns
+from wattest.units import NS_PER_S, parse_decimal, parse_duration_ns
 
 _DURATION_S_MAX = 366 * 86400
 _SEED_MAX = 2**63 - 1
@@ -102,19 +103,19 @@ def speed(text: str) -> float | None:
     return float(value)
 
 
-def scale(text: str) -> str:
-    """Read ``--scale``: a positive decimal number, kept as text so that it stays exact.
+def scale(text: str) -> Fraction:
+    """Read ``--scale``: a positive decimal number, exactly.
 
     Raises:
         argparse.ArgumentTypeError: not a positive finite number.
     """
     try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(0)
-    if not value.is_finite() or value <= 0:
+        value = parse_decimal(text)
+    except ValueError:
+        value = Fraction(0)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
-    return text
+    return value
 
 
 def seed(text: str) -> int:
