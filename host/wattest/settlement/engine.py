@@ -71,8 +71,8 @@ def settle(
     """
     if not 0 <= period.start_ms < period.end_ms <= TIME_MS_MAX or generation < 1:
         raise SettlementError(
-            f"contract {terms.contract}: a period that is not empty, before 2200, and a generation "
-            "from 1 expected"
+            f"contract {terms.contract}: a period that is not empty, before 2200, and a "
+            "generation from 1 expected"
         )
     run = _Run(
         terms=terms,

@@ -123,8 +123,8 @@ def _body(document: Mapping[str, Any]) -> Iterator[str]:
         for part in line["parts"]:
             name = f"{part['window']} tier {part['tier']}" if part["tier"] else part["window"]
             yield (
-                f"  {name.strip():<18}{_approximate(part['quantity']):>16} {unit} x {part['price']}"
-                f" = {_approximate(part['amount'])}"
+                f"  {name.strip():<18}{_approximate(part['quantity']):>16} {unit}"
+                f" x {part['price']} = {_approximate(part['amount'])}"
             )
         if line.get("estimated"):
             share = Fraction(line["estimated"], line["base_per_unit"])

@@ -8,6 +8,7 @@ because setting the clock corrects.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,6 +64,7 @@ class Track:
         times: their ``time_ms``.
         tainted: whether the interval that ends at a point saw input that is not the sensor.
         notes: ``(time_ms, flag)`` of what was left out or is doubtful.
+        fiscal: numbers of all fiscal readings, usable or not, ascending, each once.
         simulated: times of records that saw, or were followed by, other input than the sensor.
     """
 
@@ -72,6 +74,7 @@ class Track:
     times: tuple[int, ...]
     tainted: tuple[bool, ...]
     notes: tuple[tuple[int, Flag], ...]
+    fiscal: tuple[int, ...]
     simulated: tuple[tuple[int, int], ...]
 
 
@@ -97,7 +100,9 @@ def build_tracks(readings: Iterable[SettlementReading], policy: Policy) -> dict[
 
 def empty_track(kid: bytes) -> Track:
     """Return the track of a key that has no readings."""
-    return Track(kid=kid, readings=(), points=(), times=(), tainted=(), notes=(), simulated=())
+    return Track(
+        kid=kid, readings=(), points=(), times=(), tainted=(), notes=(), fiscal=(), simulated=()
+    )
 
 
 def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
@@ -119,6 +124,7 @@ def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
         times=tuple(builder.times),
         tainted=tuple(builder.tainted),
         notes=tuple(builder.notes),
+        fiscal=tuple(sorted({r.seq for r in unique if r.ctx == CTX_FISCAL})),
         simulated=tuple(builder.simulated),
     )
 
@@ -215,15 +221,16 @@ class _Builder:
         return True
 
 
-def missing_between(points: Sequence[SettlementReading], first: int, last: int) -> int:
-    """Count the fiscal readings whose numbers are missing between two points of a track.
+def missing_between(track: Track, points: Sequence[SettlementReading]) -> int:
+    """Count the fiscal readings of which nobody has seen the numbers.
 
     Args:
-        points: of one track.
-        first: index of the first point.
-        last: index of the last point, included.
+        track: all that is known of the key, readings that cannot be used included.
+        points: some of its points; what lies between the first and the last is looked at.
     """
-    seqs = [point.seq for point in points[first : last + 1] if point.ctx == CTX_FISCAL]
+    seqs = [point.seq for point in points if point.ctx == CTX_FISCAL]
     if not seqs:
         return 0
-    return max(0, seqs[-1] - seqs[0] + 1 - len(seqs))
+    low, high = min(seqs), max(seqs)
+    known = bisect_right(track.fiscal, high) - bisect_left(track.fiscal, low)
+    return high - low + 1 - known

@@ -8,7 +8,7 @@ time, never invented as energy. What the terms make of it is decided per line, s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wattest.settlement.quantity import Quantity
@@ -191,20 +191,22 @@ class _Collector:
                 start=start,
                 end=end,
                 records=len(points),
-                missing=missing_between(points, 0, len(points)),
+                missing=missing_between(track, points),
                 digest=digest_of(points),
             )
         )
         if self.keys[-1].missing:
             self.flags.add(Flag.MISSING)
 
+    def note(self, notes: Iterable[tuple[int, Flag]], low_ms: int, high_ms: int) -> None:
+        """Raise the flags of a span of time, both ends included."""
+        self.flags.update(flag for time_ms, flag in notes if low_ms <= time_ms <= high_ms)
+
     def _flag(
         self, track: Track, delivered: Delivered, ends: tuple[End, End], span: tuple[int, int]
     ) -> None:
         low_ms, high_ms = delivered.times[span[0]], delivered.times[span[1]]
-        for time_ms, flag in (*track.notes, *delivered.notes):
-            if low_ms <= time_ms <= high_ms:
-                self.flags.add(flag)
+        self.note((*track.notes, *delivered.notes), low_ms, high_ms)
         if any(end.rule is Rule.INTERP for end in ends):
             self.flags.add(Flag.INTERP)
         if Flag.DERIVED_TIME in self.flags and (self.policy.derived_time is DerivedTime.ESTIMATE):
@@ -263,6 +265,8 @@ def measure(
         policy: of the terms.
     """
     collector = _Collector(window, cuts, policy)
+    for _, track in sources:
+        collector.note(track.notes, window.start_ms, window.end_ms)
     if quantity.is_count:
         for _, track in sorted(sources, key=lambda source: source[1].kid):
             _count(collector, track, quantity)
@@ -296,9 +300,6 @@ def _count(collector: _Collector, track: Track, quantity: Quantity) -> None:
     if not found:
         return
     collector.by_window[-1] = collector.by_window.get(-1, 0) + len(found)
-    for time_ms, flag in track.notes:
-        if window.start_ms <= time_ms < window.end_ms:
-            collector.flags.add(flag)
     collector.keys.append(
         KeyEvidence(
             kid=track.kid,
