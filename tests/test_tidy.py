@@ -25,6 +25,7 @@ BROKEN = {
     "long_lines": ("host/wattest/x.py", f"a = '{'x' * 95}'\n"),
     "prints": ("host/wattest/operations/x.py", "print(1)\n"),
     "sleeps": ("tests/test_x.py", "import time\ntime.sleep(1)\n"),
+    "wall_clocks": ("host/wattest/operations/x.py", "import time\nnow_s = time.time()\n"),
     "clocks_and_chance": ("host/wattest/verify/x.py", "import time\n"),
     "floats": ("host/wattest/settlement/x.py", "price = 3 / 4\n"),
     "bare_excepts": ("firmware/node/x.py", "try:\n    f()\nexcept:\n    pass\n"),

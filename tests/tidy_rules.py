@@ -12,6 +12,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("firmware", "host", "bench", "boards", "tests", "docs", ".ci")
 DOMAIN = ("wire", "session", "verify", "twin", "ledger", "settlement", "scenario")
+SYSTEM = "host/wattest/system.py"
+WALL = {
+    "time.time",
+    "time.time_ns",
+    "datetime.now",
+    "datetime.utcnow",
+    "os.urandom",
+    "secrets.token_bytes",
+    "random.random",
+}
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 400
 LINE_CHARS_MAX = 99
@@ -95,7 +105,7 @@ def prints(source: Source) -> Iterator[str]:
 
 def sleeps(source: Source) -> Iterator[str]:
     """Waiting is for an event with a deadline; a sleep hides a race."""
-    if source.path.startswith("firmware/"):
+    if source.path.startswith("firmware/") or source.path == SYSTEM:
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and _called(node) in {
@@ -104,6 +114,15 @@ def sleeps(source: Source) -> Iterator[str]:
             "sleep",
         }:
             yield f"{node.lineno}: sleep"
+
+
+def wall_clocks(source: Source) -> Iterator[str]:
+    """One module asks the machine for the date and for randomness; all others are told."""
+    if not source.path.startswith("host/") or source.path == SYSTEM:
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and _called(node) in WALL:
+            yield f"{node.lineno}: {_called(node)}() outside system.py"
 
 
 def clocks_and_chance(source: Source) -> Iterator[str]:
@@ -169,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     long_lines,
     prints,
     sleeps,
+    wall_clocks,
     clocks_and_chance,
     floats,
     bare_excepts,
