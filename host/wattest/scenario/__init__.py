@@ -1,5 +1,6 @@
 """Scenarios: nodes, exact loads, weather, faults, parties and contracts of a run."""
 
+from wattest.scenario.budget import ErrorBudget, error_budget
 from wattest.scenario.csv_load import CsvLoad, parse_csv_load
 from wattest.scenario.csv_options import (
     Backward,
@@ -37,6 +38,7 @@ __all__ = [
     "CsvSpec",
     "End",
     "Energy",
+    "ErrorBudget",
     "Fault",
     "FaultKind",
     "Fill",
@@ -51,6 +53,7 @@ __all__ = [
     "PreparedNode",
     "PreparedScenario",
     "Scenario",
+    "error_budget",
     "load_scenario",
     "parse_csv_load",
     "parse_scenario",

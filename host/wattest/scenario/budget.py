@@ -1,0 +1,107 @@
+"""How far a node's registers may be from the truth, worked out from what was declared.
+
+Worst case, line by line: declared chip errors, quantisation, and the edges of sampling. A run
+whose error is beyond the sum has a fault that nobody declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+from wattest.boards import Board
+from wattest.scenario.load import LoadProfile
+from wattest.scenario.model import ChipErrorSpec
+from wattest.units import NANOJOULES_PER_MILLIWATTHOUR
+
+_SHUNT_LSB_PV = (312_500, 78_125)
+_BUS_LSB_PV = 195_312_500
+_PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBudget:
+    """Contributions to the error of import plus export, nanojoules each, all >= 0."""
+
+    lines: tuple[tuple[str, Fraction], ...]
+
+    @property
+    def total_nj(self) -> Fraction:
+        """Sum of all lines: the largest error that is explained."""
+        return sum((amount for _, amount in self.lines), Fraction(0))
+
+
+def error_budget(
+    load: LoadProfile, chip: ChipErrorSpec, board: Board, t0_ns: int, t1_ns: int
+) -> ErrorBudget:
+    """Return the budget of a node that metered ``[t0, t1)`` without interruption.
+
+    The chip's own clock does not count: the node integrates against its crystal, which the
+    emulated board keeps exact; it only moves the edges of the averaging window.
+
+    Args:
+        load: the truth.
+        chip: declared errors.
+        board: shunt, ranges, sample period.
+        t0_ns: begin.
+        t1_ns: end, > ``t0_ns``.
+    """
+    energy = load.energy_between(t0_ns, t1_ns)
+    through_nj = energy.import_nj + energy.export_nj
+    span_s = Fraction(t1_ns - t0_ns, 10**9)
+    volts_max = load.voltage.maximum / 10**6
+    volts_min = load.voltage.minimum / 10**6
+    ohms = Fraction(board.sensor.shunt_uohm, 10**6)
+    gain_i = Fraction(abs(chip.gain_current_ppm), _PPM)
+    gain_v = Fraction(abs(chip.gain_voltage_ppm), _PPM)
+    # Constant errors of the current weigh with the voltage and the time, those of the voltage
+    # with the charge, which energy over the lowest voltage bounds.
+    ampere_nj = volts_max * span_s * 10**9
+    charge_nj = through_nj / volts_min
+    shunt_lsb_v = Fraction(_SHUNT_LSB_PV[board.sensor.adc_range], 10**12)
+    samples = max(1, (t1_ns - t0_ns) // (board.meter.sample_period_ms * 10**6))
+    return ErrorBudget(
+        lines=(
+            ("gain", (gain_i + gain_v + gain_i * gain_v) * through_nj),
+            ("current offset", Fraction(abs(chip.offset_nv), 10**9) / ohms * ampere_nj),
+            ("voltage offset", Fraction(abs(chip.offset_uv), 10**6) * charge_nj),
+            (
+                "quantisation",
+                (shunt_lsb_v / 2 / ohms + board.sensor.current_lsb_a) * ampere_nj
+                + Fraction(_BUS_LSB_PV, 2 * 10**12) * charge_nj
+                + board.sensor.power_lsb_nw * span_s,
+            ),
+            (
+                "noise",
+                2
+                * (
+                    Fraction(chip.noise_nv, 10**9) / ohms * ampere_nj
+                    + Fraction(chip.noise_uv, 10**6) * charge_nj
+                )
+                / isqrt(samples),
+            ),
+            ("sampling", _edges_nj(load, board, t0_ns, t1_ns)),
+            ("register steps", Fraction(4 * NANOJOULES_PER_MILLIWATTHOUR)),
+        )
+    )
+
+
+def _edges_nj(load: LoadProfile, board: Board, t0_ns: int, t1_ns: int) -> Fraction:
+    """Bound what late samples move over the ends of the run and over changes of direction.
+
+    A sample may be two periods behind, so at each edge two periods of the larger power may be
+    missing, counted twice, or counted in the other direction.
+    """
+    late_s = Fraction(2 * board.meter.sample_period_ms, 1000)
+    peak_uw = max(abs(load.power.minimum), abs(load.power.maximum))
+    moved_uw = 2 * peak_uw
+    previous = 0
+    denominator = load.power.denominator
+    for left, right, first, last in load.power.pieces():
+        if right <= t0_ns or left >= t1_ns:
+            continue
+        if previous * (first or last) < 0:
+            moved_uw += Fraction(2 * max(abs(previous), abs(first), abs(last)), denominator)
+        previous = last or first or previous
+    return moved_uw * 1000 * late_s
