@@ -5,25 +5,43 @@ import sys
 
 from node.p256 import load_table
 
-table = load_table("/p256.tbl")  # one block of 32 KB can only be had before anything else
+table = load_table("/p256.tbl")  # 32 KB in one block can only be had before anything else
 gc.collect()
 
-from node import startup
-from node.config import ConfigError
+
+def forget(name: str) -> None:
+    """Give back the memory of a module that is not needed any more."""
+    del sys.modules["node." + name]
+    delattr(sys.modules["node"], name)
+    gc.collect()
+
+
+def build():
+    """The node, or None if its configuration is wrong."""
+    from node import config
+
+    try:
+        settings = config.load("/node.json")
+    except config.ConfigError as error:
+        print("wattest: %s; correct the file and reset" % error)
+        return None
+    del config
+    forget("config")
+    from node import startup
+
+    node = startup.start(table, settings)
+    del startup
+    forget("startup")
+    return node
 
 
 def main() -> None:
-    """Run until Ctrl-C, or until the configuration turns out to be wrong."""
+    """Run until Ctrl-C."""
     try:
-        node = startup.start(table)
-    except ConfigError as error:
-        print("wattest: %s; correct the file and reset" % error)
-        return
-    for name in ("node.startup", "node.config"):
-        del sys.modules[name]
-    gc.collect()
-    try:
-        node.run()
+        node = build()
+        if node is not None:
+            print("heap free: %d bytes" % gc.mem_free())
+            node.run()
     except KeyboardInterrupt:
         print("wattest: stopped by Ctrl-C; soft reset (Ctrl-D) starts it again")
 

@@ -60,6 +60,7 @@ class Node:
             serial=parts.serial,
             journal=parts.journal,
             keystore=parts.keystore,
+            frames=parts.frames,
             on_command=self._on_command,
         )
         self._commands = Commands(

@@ -33,7 +33,8 @@ _CRC_BYTES = const(4)
 _NAME_DIGITS = const(8)
 _RESERVE_SEGMENTS = const(2)
 _HOLD = "hold"
-RECORD_MAX = const(1024)
+# The largest record this firmware makes: a boot event of a serial of 32 and a UEID of 33 bytes.
+RECORD_MAX = const(592)
 # No sealed record is shorter: header, signature and the required claims.
 _RECORD_MIN = const(200)
 _SIZE_ATTRIBUTE = const(6)
@@ -212,20 +213,23 @@ class Journal:
             used += 1
         return used <= limit
 
-    def append(self, record: memoryview, state: bytearray) -> None:
-        """Append a record; when this returns, it and its number are on flash.
+    def space(self) -> memoryview:
+        """Where the next record may be written, RECORD_MAX bytes; any other call spoils it."""
+        start = _HEAD_BYTES + self._state_bytes
+        return memoryview(self._entry)[start : start + RECORD_MAX]
+
+    def append(self, size: int, state: bytearray) -> None:
+        """Append the record that is in the space; on return it and its number are on flash.
 
         Raises:
             OSError: the file system refused; `dirty` is set and nothing may be assumed.
         """
-        size = len(record)
         end = self._overhead + size
         entry = memoryview(self._entry)[:end]
         start = _HEAD_BYTES + self._state_bytes
         entry[:2] = _MAGIC
         pack_into("<HI", entry, 2, size, self.next_position)
         entry[_HEAD_BYTES:start] = state
-        entry[start : start + size] = record
         pack_into("<I", entry, end - _CRC_BYTES, crc32(entry[: end - _CRC_BYTES]))
         self.dirty = True
         if not self._segments or self._tail_bytes + end > self._segment_bytes:
@@ -237,7 +241,7 @@ class Journal:
         self.dirty = False
         self._tail_bytes += end
         self.next_position += 1
-        self.head_digest = sha256(record).digest()
+        self.head_digest = sha256(entry[start : start + size]).digest()
 
     def hold(self, state: bytearray) -> None:
         """Keep the registers while no record can be appended."""

@@ -14,7 +14,7 @@ from node.chain import EVENT, TRANSACTION
 
 SOFTWARE_NAME = "wattest-node"
 SOFTWARE_VERSION = "0.1.0"
-CLAIMS_MAX = const(880)
+CLAIMS_MAX = const(456)
 BOOT = const(1)
 TIME_SET = const(2)
 CONFIG = const(3)
@@ -26,6 +26,8 @@ INPUT = const(8)
 KEY = const(9)
 BREAK = const(10)
 _BODY = const(-65537)
+# Keys every body has: 1, 2, 4, 5, 6, 7, 10, 11, 12, 13, 16.
+_REQUIRED = const(11)
 _WH = const(30)
 _SECOND = const(7)
 _WATT = const(27)
@@ -34,27 +36,6 @@ _OBIS_IMPORT = b"\x01\x00\x01\x08\x00\xff"
 _OBIS_EXPORT = b"\x01\x00\x02\x08\x00\xff"
 _OBIS_USE = b"\x00\x00\x60\x08\x00\xff"
 _OBIS_POWER = b"\x01\x00\x10\x07\x00\xff"
-
-
-class Identity:
-    """What is the same in every record of one boot.
-
-    Args:
-        serial: 1..32 printable ASCII characters.
-        ueid: 7..33 bytes.
-        cfg: 16 bytes, digest of the node's files.
-        bootseed: 8 random bytes.
-        current_kind: 0 AC, 1 DC.
-    """
-
-    def __init__(
-        self, *, serial: str, ueid: bytes, cfg: bytes, bootseed: bytes, current_kind: int
-    ) -> None:
-        self.serial = serial
-        self.ueid = ueid
-        self.cfg = cfg
-        self.bootseed = bootseed
-        self.current_kind = current_kind
 
 
 class Reading:
@@ -82,27 +63,40 @@ class Reading:
 
 
 class ClaimsWriter:
-    """Encodes claims into its own buffer."""
+    """Encodes claims into its own buffer.
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    The attributes are what is the same in every record of one boot; the caller fills them in.
+
+    Attributes:
+        serial: 1..32 printable ASCII characters.
+        ueid: 7..33 bytes.
+        cfg: 16 bytes, digest of the node's files.
+        bootseed: 8 random bytes.
+        current_kind: 0 AC, 1 DC.
+    """
+
+    def __init__(self) -> None:
         self._buf = bytearray(CLAIMS_MAX)
+        self.serial = ""
+        self.ueid = b""
+        self.cfg = b""
+        self.bootseed = b""
+        self.current_kind = 0
 
     def write(self, chain, reading: Reading) -> memoryview:
         """The deterministic CBOR of the record after `chain`; valid until the next call."""
         buf = self._buf
-        identity = self._identity
         boot = reading.ctx == EVENT and reading.event[0] == BOOT
         nonce = reading.nonce
         end = encode_map_head(buf, 0, 4 + (1 if nonce else 0) + (5 if boot else 0))
         end = encode_int(buf, end, 2)
-        end = encode_text(buf, end, identity.serial)
+        end = encode_text(buf, end, self.serial)
         if nonce:
             end = encode_int(buf, end, 10)
             end = encode_bytes(buf, end, nonce)
         if boot:
             end = encode_int(buf, end, 256)
-            end = encode_bytes(buf, end, identity.ueid)
+            end = encode_bytes(buf, end, self.ueid)
             end = encode_int(buf, end, 261)
             end = encode_int(buf, end, reading.mono_ms // 1000)
             end = encode_int(buf, end, 263)
@@ -110,7 +104,7 @@ class ClaimsWriter:
         end = encode_int(buf, end, 267)
         end = encode_int(buf, end, chain.bootcount)
         end = encode_int(buf, end, 268)
-        end = encode_bytes(buf, end, identity.bootseed)
+        end = encode_bytes(buf, end, self.bootseed)
         if boot:
             end = encode_int(buf, end, 270)
             end = encode_text(buf, end, SOFTWARE_NAME)
@@ -125,11 +119,17 @@ class ClaimsWriter:
         buf = self._buf
         ctx = reading.ctx
         user = chain.transaction if ctx == TRANSACTION else None
-        size = 12
-        for present in (reading.time_ms is not None, reading.err, reading.tx, ctx == EVENT):
+        size = _REQUIRED
+        for present in (
+            reading.time_ms is not None,
+            reading.err,
+            reading.tx,
+            user is not None,
+            ctx == EVENT,
+        ):
             if present:
                 size += 1
-        end = encode_map_head(buf, end, size + (0 if user is None else 1))
+        end = encode_map_head(buf, end, size)
         end = _pair(buf, end, 1, chain.seq[ctx] + 1)
         end = _pair(buf, end, 2, ctx)
         if reading.time_ms is not None:
@@ -150,8 +150,8 @@ class ClaimsWriter:
         end = encode_int(buf, end, 11)
         end = encode_bytes(buf, end, chain.prev)
         end = encode_int(buf, end, 12)
-        end = encode_bytes(buf, end, self._identity.cfg)
-        end = _pair(buf, end, 13, self._identity.current_kind)
+        end = encode_bytes(buf, end, self.cfg)
+        end = _pair(buf, end, 13, self.current_kind)
         if user is not None:
             end = encode_int(buf, end, 15)
             end = _user(buf, end, user)

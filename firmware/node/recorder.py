@@ -1,8 +1,7 @@
 """Seals records: claims, signature, journal. The one place where a number is used up."""
 
 from node.chain import EVENT, FISCAL, TRANSACTION
-from node.journal import RECORD_MAX
-from node.record import ClaimsWriter, Reading
+from node.record import Reading
 
 
 class Recorder:
@@ -12,24 +11,23 @@ class Recorder:
         chain: counters, as they are behind the last record.
         journal: recovered.
         sealer: COSE_Sign1 under the chain's key.
-        identity: of this boot.
+        writer: encodes claims.
         registers, meter, clock: what is read at the latch, which is the last sample.
         power_nw_per_count: weight of a POWER count.
     """
 
     def __init__(
-        self, *, chain, journal, sealer, identity, registers, meter, clock, power_nw_per_count: int
+        self, *, chain, journal, sealer, writer, registers, meter, clock, power_nw_per_count: int
     ) -> None:
         self._chain = chain
         self._journal = journal
         self._sealer = sealer
-        self._writer = ClaimsWriter(identity)
+        self._writer = writer
         self._registers = registers
         self._meter = meter
         self._clock = clock
         self._power_nw_per_count = power_nw_per_count
         self._reading = Reading()
-        self._record = bytearray(RECORD_MAX)
 
     def has_room(self, ctx: int) -> bool:
         """Can a record of this ctx be appended now?"""
@@ -116,14 +114,13 @@ class Recorder:
         if journal.dirty:
             self._resume()
         payload = self._writer.write(chain, reading)
-        end = self._sealer.seal(self._record, payload, pause)
+        size = self._sealer.seal(journal.space(), payload, pause)
         ctx = reading.ctx
         before = chain.transaction
         chain.seq[ctx] += 1
         chain.transaction = transaction
         try:
-            record = memoryview(self._record)[:end]
-            journal.append(record, chain.pack(self._registers))
+            journal.append(size, chain.pack(self._registers))
         except OSError:
             chain.seq[ctx] -= 1
             chain.transaction = before

@@ -14,7 +14,7 @@ from micropython import const
 
 from node import frame
 from node.cbor import encode_bytes, encode_int, encode_map_head, encode_text
-from node.journal import RECORD_MAX, Reader
+from node.journal import Reader
 from node.mac import hmac_sha256, same_bytes
 
 HELLO_LINE = const(0x10)
@@ -49,10 +49,13 @@ class Session:
         kid, public, serial: of the node, for the hello frame.
         journal: what is sent and pruned.
         keystore: for the command key and counter.
+        frames: a FrameWriter for bodies of records.
         on_command: called with the body of a command line.
     """
 
-    def __init__(self, *, kid: bytes, public: bytes, serial: str, journal, keystore, on_command):
+    def __init__(
+        self, *, kid: bytes, public: bytes, serial: str, journal, keystore, frames, on_command
+    ) -> None:
         self._kid = kid
         self._public = public
         self._serial = serial
@@ -64,7 +67,7 @@ class Session:
         self._digests: list = []
         self._patience_ms = _PATIENCE_MIN_MS
         self._retry_at = 0
-        self._frame = frame.FrameWriter(RECORD_MAX + 4)
+        self._frame = frames
         self._out = sys.stdout.buffer
         self._in = sys.stdin.buffer
         self._poll = select.poll()

@@ -10,14 +10,14 @@ import os
 import esp32
 import machine
 
-from node import config
 from node.app import Node
 from node.chain import STATE_BYTES, Chain, restore_registers, state_kid
 from node.clock import Clock
 from node.cose import Sealer
 from node.drivers.ina228 import Ina228
 from node.files import digest_files
-from node.journal import Journal
+from node.frame import FrameWriter
+from node.journal import RECORD_MAX, Journal
 from node.keystore import NAMESPACE, KeyStore
 from node.meter import Meter
 from node.p256 import Signer, public_key_id
@@ -27,12 +27,11 @@ from node.record import (
     KEY,
     SOFTWARE_NAME,
     SOFTWARE_VERSION,
-    Identity,
+    ClaimsWriter,
 )
 from node.recorder import Recorder
 from node.registers import RegisterMemory, Registers
 
-CONFIG_PATH = "/node.json"
 TABLE_PATH = "/p256.tbl"
 _JOURNAL_FOLDER = "/journal"
 _KEY_FIRST = 0
@@ -49,35 +48,37 @@ class Parts:
     """What the application is made of; attributes are set by `start`."""
 
 
-def start(table: bytearray) -> Node:
+def start(table: bytearray, settings: dict) -> Node:
     """Bring the node up.
+
+    Buffers that last are made first: garbage of the first signatures would lie between them.
 
     Args:
         table: comb table of the signer, content of TABLE_PATH.
-
-    Raises:
-        node.config.ConfigError: the configuration is missing or wrong.
+        settings: content of the configuration file, checked.
     """
-    settings = config.load(CONFIG_PATH)
     parts = Parts()
     parts.serial = settings["serial"]
     parts.sample_period_ms = settings["sample_period_ms"]
     parts.power_nw_per_count = settings["power_nw_per_count"]
     parts.clock = Clock(settings["sync_valid_s"])
-    parts.keystore = KeyStore(esp32.NVS(NAMESPACE))
-    parts.interval_ms = _interval_ms(settings, parts.keystore)
+    parts.frames = FrameWriter(RECORD_MAX + 4)
+    parts.writer = ClaimsWriter()
     parts.journal = Journal(
         _JOURNAL_FOLDER,
         max_bytes=settings["journal_bytes"],
         segment_bytes=settings["journal_segment_bytes"],
         state_bytes=STATE_BYTES,
     )
+    parts.keystore = KeyStore(esp32.NVS(NAMESPACE))
+    parts.interval_ms = _interval_ms(settings, parts.keystore)
     parts.journal.recover()
     parts.registers = Registers(
         settings["counts_per_milliwatthour"], settings["start_counts"]
     )
     signer = Signer(table)
     events = _resume(parts, signer)
+    gc.collect()
     _add_sensor(parts, settings)
     _add_recorder(parts, settings, signer, table)
     parts.watchdog = _watchdog(settings)
@@ -188,13 +189,13 @@ def _reset_cause() -> int:
 
 
 def _add_sensor(parts, settings: dict) -> None:
+    number = settings["i2c_id"]
+    scl = settings["i2c_scl"]
+    sda = settings["i2c_sda"]
+    freq_hz = settings["i2c_freq_hz"]
+
     def make_bus():
-        return machine.I2C(
-            settings["i2c_id"],
-            scl=machine.Pin(settings["i2c_scl"]),
-            sda=machine.Pin(settings["i2c_sda"]),
-            freq=settings["i2c_freq_hz"],
-        )
+        return machine.I2C(number, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=freq_hz)
 
     parts.make_bus = make_bus
     parts.sensor = Ina228(
@@ -238,18 +239,17 @@ def _add_recorder(parts, settings: dict, signer: Signer, table: bytearray) -> No
     ueid = _UEID_EUI + machine.unique_id()
     if "ueid" in settings:
         ueid = bytes.fromhex(settings["ueid"])
-    identity = Identity(
-        serial=settings["serial"],
-        ueid=ueid,
-        cfg=digest_files({TABLE_PATH: table}),
-        bootseed=os.urandom(8),
-        current_kind=settings["current_kind"],
-    )
+    writer = parts.writer
+    writer.serial = settings["serial"]
+    writer.ueid = ueid
+    writer.cfg = digest_files({TABLE_PATH: table})
+    writer.bootseed = os.urandom(8)
+    writer.current_kind = settings["current_kind"]
     parts.recorder = Recorder(
         chain=parts.chain,
         journal=parts.journal,
         sealer=Sealer(parts.chain.kid, sign),
-        identity=identity,
+        writer=writer,
         registers=parts.registers,
         meter=parts.meter,
         clock=parts.clock,
@@ -288,4 +288,3 @@ def _tell(parts, settings: dict, boot: tuple) -> None:
         "a sample every %d ms, a record every %d ms; Ctrl-C stops"
         % (parts.sample_period_ms, parts.interval_ms)
     )
-    print("heap free: %d bytes" % gc.mem_free())
