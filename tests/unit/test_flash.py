@@ -119,7 +119,7 @@ def test_image_of_odd_length_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_image_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EmulatorError, match="cannot read flash image .*gone.bin"):
+    with pytest.raises(EmulatorError, match=r"cannot read flash image .*gone\.bin"):
         NorFlash.load(tmp_path / "gone.bin")
 
 

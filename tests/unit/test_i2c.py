@@ -103,7 +103,7 @@ def test_transfer_time_follows_the_clock() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match="outside 0x08..0x77"):
+    with pytest.raises(ValueError, match=r"outside 0x08\.\.0x77"):
         I2cBus({0x80: Memory()})
     with pytest.raises(ValueError, match="at least 1"):
         BitErrorFault(None, every=0)

@@ -28,9 +28,17 @@ _CLASSES = {
 
 
 def __getattr__(name):
-    if name not in _CLASSES:
-        raise AttributeError("module has no attribute '%s'" % name)
-    found = getattr(__import__("_machine" + _CLASSES[name]), name)
+    if name in _CLASSES:
+        found = getattr(__import__("_machine" + _CLASSES[name]), name)
+    else:
+        import sys
+
+        path = sys.path[:]
+        sys.path.clear()  # then the interpreter's own module is found
+        try:
+            found = getattr(__import__("machine"), name)
+        finally:
+            sys.path.extend(path)
     globals()[name] = found
     return found
 
