@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import assert_never
 
 from wattest.cli.output import ProgressLine
 from wattest.operations import events
 from wattest.operations.events import RunEvent, RunFinished, RunStarted
+from wattest.system import monotonic_ns
 
-_REDRAW_S = 0.1
+_REDRAW_NS = 100_000_000
 _NODES_NAMED = 6
 
 
@@ -27,7 +27,7 @@ class Watch:
         self.readings = 0
         self.refused = 0
         self.lost = 0
-        self._drawn_s = 0.0
+        self._drawn_ns = 0
 
     def follow(self, run: Iterator[RunEvent]) -> RunFinished | None:
         """Take every event; return the last one when the run came to its end."""
@@ -72,10 +72,10 @@ class Watch:
         self.progress.say(f"{event.scenario}, seed {event.seed}: {names}{tail}")
 
     def _draw(self, now_ms: int, end_ms: int) -> None:
-        now_s = time.monotonic()
-        if now_s - self._drawn_s < _REDRAW_S and now_ms < end_ms:
+        now_ns = monotonic_ns()
+        if now_ns - self._drawn_ns < _REDRAW_NS and now_ms < end_ms:
             return
-        self._drawn_s = now_s
+        self._drawn_ns = now_ns
         assert self.started is not None, "a run starts with RunStarted"
         start_ms = self.started.start_ms
         text = f"{_clock(now_ms - start_ms)} of {_clock(end_ms - start_ms)}, "
