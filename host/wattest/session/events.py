@@ -43,7 +43,7 @@ class NodeRestarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrangerSeen:
-    """Another key answers on this link than the one this session was made for."""
+    """Another key answers on this link than the one expected."""
 
     hello: Hello
 
