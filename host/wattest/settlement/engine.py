@@ -57,8 +57,9 @@ def settle(
 
     Args:
         terms: of the contract.
-        readings: every verified record up to the cut-off, of any asset, any order; the period and
-            ``policy.max_gap_ms`` on both sides are enough.
+        readings: every verified record up to the cut-off, of any asset, any order. Those of the
+            period are enough, and of each key those around it in the order it made them, back to
+            the last and on to the first usable one outside: more does not change the result.
         period: one of the contract's settlement periods (``period.period_at``).
         nodes: every enrolment that stands behind a reading.
         cutoff: size and root of the checkpoint that bounds the readings.
@@ -78,7 +79,7 @@ def settle(
         terms=terms,
         period=period,
         service=service_window(terms, period),
-        sources=_sources(terms, readings, nodes, cutoff),
+        sources=_sources(terms, readings, period, nodes=nodes, cutoff=cutoff),
         final=final,
         measured={},
     )
@@ -113,6 +114,8 @@ class _Run:
 def _sources(
     terms: Terms,
     readings: Iterable[SettlementReading],
+    period: Window,
+    *,
     nodes: Iterable[MeteringNode],
     cutoff: Cutoff,
 ) -> dict[str, list[Source]]:
@@ -124,18 +127,18 @@ def _sources(
                 f"key {node.kid.hex()}: one enrolment expected, got two that differ"
             )
     wanted = {kid for kid, node in known.items() if node.asset in terms.assets}
-    used = []
-    for reading in readings:
-        if reading.kid in wanted:
-            if reading.index >= cutoff.size:
-                raise SettlementError(
-                    f"reading of key {reading.kid.hex()}: an entry before the cut-off at "
-                    f"{cutoff.size} expected, got {reading.index}"
-                )
-            used.append(reading)
-        elif reading.kid not in known:
-            raise SettlementError(f"key {reading.kid.hex()}: an enrolment expected, got none")
-    tracks = build_tracks(used, terms.policy)
+    given = readings if isinstance(readings, Sequence) else tuple(readings)
+    for kid in sorted({reading.kid for reading in given}):
+        if kid not in known:
+            raise SettlementError(f"key {kid.hex()}: an enrolment expected, got none")
+    used = [reading for reading in given if reading.kid in wanted]
+    newest = max((reading.index for reading in used), default=-1)
+    if newest >= cutoff.size:
+        raise SettlementError(
+            f"contract {terms.contract}: entries before the cut-off at {cutoff.size} expected, "
+            f"got entry {newest}"
+        )
+    tracks = build_tracks(used, terms.policy, period)
     sources: dict[str, list[Source]] = {asset: [] for asset in terms.assets}
     for kid in sorted(wanted):
         track = tracks.get(kid) or empty_track(kid)
@@ -286,10 +289,9 @@ def _test_reasons(run: _Run) -> tuple[str, ...]:
     """Say why the statement is no claim for money: kinds of nodes, demo keys, input.
 
     A key counts when its readings reach into the period; an asset without any such key counts with
-    all its keys. Simulated input counts from one allowed gap before the period to one after it.
+    all its keys. Input counts from the reading before the period to the one after it.
     """
     reasons: set[str] = set()
-    slack = run.terms.policy.max_gap_ms
     start_ms, end_ms = run.period.start_ms, run.period.end_ms
     for sources in run.sources.values():
         present = [
@@ -303,9 +305,8 @@ def _test_reasons(run: _Run) -> tuple[str, ...]:
                 reasons.add(f"{name} is {_word(KIND_NAMES, node.kind)}")
             if node.demo:
                 reasons.add(f"{name} has a demo key")
-            for time_ms, source in track.simulated:
-                if start_ms - slack <= time_ms <= end_ms + slack:
-                    reasons.add(f"{name} measured {_word(INPUT_NAMES, source)} input")
+            for source in track.simulated:
+                reasons.add(f"{name} measured {_word(INPUT_NAMES, source)} input")
     return tuple(sorted(reasons))
 
 

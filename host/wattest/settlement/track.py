@@ -12,10 +12,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, lt
 
 from wattest.settlement.reading import CTX_FISCAL, SettlementReading
-from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy
+from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy, Window
 
 _NODE_ORDER = attrgetter("bootcount", "mono_ms", "ctx", "seq")
 
@@ -65,7 +65,7 @@ class Track:
         tainted: whether the interval that ends at a point saw input that is not the sensor.
         notes: ``(time_ms, flag)`` of what was left out or is doubtful.
         fiscal: numbers of all fiscal readings, usable or not, ascending, each once.
-        simulated: times of records that saw, or were followed by, other input than the sensor.
+        simulated: inputs other than the sensor that the records name, ascending, each once.
     """
 
     kid: bytes
@@ -75,15 +75,18 @@ class Track:
     tainted: tuple[bool, ...]
     notes: tuple[tuple[int, Flag], ...]
     fiscal: tuple[int, ...]
-    simulated: tuple[tuple[int, int], ...]
+    simulated: tuple[int, ...]
 
 
-def build_tracks(readings: Iterable[SettlementReading], policy: Policy) -> dict[bytes, Track]:
-    """Group readings by key and put each group into node order.
+def build_tracks(
+    readings: Iterable[SettlementReading], policy: Policy, window: Window
+) -> dict[bytes, Track]:
+    """Group readings by key, put each group into node order, keep what a window needs.
 
     Args:
         readings: any order, repetitions allowed.
         policy: which readings are used as points.
+        window: the settlement period.
 
     Returns:
         A track per key, keys ascending.
@@ -95,7 +98,7 @@ def build_tracks(readings: Iterable[SettlementReading], policy: Policy) -> dict[
             groups[reading.kid] = [reading]
         else:
             group.append(reading)
-    return {kid: _build(kid, groups[kid], policy) for kid in sorted(groups)}
+    return {kid: _build(kid, groups[kid], policy, window) for kid in sorted(groups)}
 
 
 def empty_track(kid: bytes) -> Track:
@@ -105,9 +108,23 @@ def empty_track(kid: bytes) -> Track:
     )
 
 
-def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
+def _build(kid: bytes, group: list[SettlementReading], policy: Policy, window: Window) -> Track:
     group.sort(key=_NODE_ORDER)
+    group = _around(group, policy, window)
     unique, conflicts = _deduplicate(group)
+    fiscal = tuple(sorted({r.seq for r in unique if r.ctx == CTX_FISCAL}))
+    times = _plain_times(unique)
+    if times and not conflicts:
+        return Track(
+            kid=kid,
+            readings=tuple(unique),
+            points=tuple(unique),
+            times=times,
+            tainted=(False,) * len(times),
+            notes=(),
+            fiscal=fiscal,
+            simulated=(),
+        )
     builder = _Builder(policy)
     for reading in unique:
         if conflicts and (reading.ctx, reading.seq) in conflicts:
@@ -116,7 +133,6 @@ def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
             builder.skip(reading, Flag.UNTIMED)
         else:
             builder.add(reading, reading.time_ms)
-    builder.finish()
     return Track(
         kid=kid,
         readings=tuple(builder.readings),
@@ -124,18 +140,58 @@ def _build(kid: bytes, group: list[SettlementReading], policy: Policy) -> Track:
         times=tuple(builder.times),
         tainted=tuple(builder.tainted),
         notes=tuple(builder.notes),
-        fiscal=tuple(sorted({r.seq for r in unique if r.ctx == CTX_FISCAL})),
-        simulated=tuple(builder.simulated),
+        fiscal=fiscal,
+        simulated=tuple(sorted(builder.simulated)),
     )
+
+
+def _around(
+    group: list[SettlementReading], policy: Policy, window: Window
+) -> list[SettlementReading]:
+    """Cut node-ordered readings down to those of the window and one usable one on each side.
+
+    What lies further away can then be given or not: the result is the same.
+    """
+    times = [-1 if reading.time_ms is None else reading.time_ms for reading in group]
+    start_ms, end_ms = window.start_ms, window.end_ms
+    inside = [i for i, time_ms in enumerate(times) if start_ms <= time_ms <= end_ms]
+    first = inside[0] if inside else len(group)
+    before = [i for i in range(first) if 0 <= times[i] < start_ms and _usable(group[i], policy)]
+    low = before[-1] if before else 0
+    last = inside[-1] if inside else low
+    high = next(
+        (i for i in range(last, len(group)) if times[i] > end_ms and _usable(group[i], policy)),
+        len(group) - 1,
+    )
+    return group[low : high + 1]
+
+
+def _usable(reading: SettlementReading, policy: Policy) -> bool:
+    """Tell whether a reading with a time may be a point of the register."""
+    if reading.time_derived and policy.derived_time is DerivedTime.EXCLUDE:
+        return False
+    return reading.status_ok or policy.status is not StatusPolicy.EXCLUDE
+
+
+def _plain_times(group: Sequence[SettlementReading]) -> tuple[int, ...]:
+    """Return the times of readings that need no care, the common case; else nothing."""
+    times = [reading.time_ms for reading in group if reading.time_ms is not None]
+    plain = len(times) == len(group) and all(map(lt, times, times[1:]))
+    if not plain or any(
+        reading.input or reading.input_after or reading.time_derived or not reading.status_ok
+        for reading in group
+    ):
+        return ()
+    return tuple(times)
 
 
 def _deduplicate(
     group: Sequence[SettlementReading],
 ) -> tuple[Sequence[SettlementReading], set[tuple[int, int]]]:
     """Drop repetitions; return also the (ctx, seq) that were signed with two contents."""
-    digests = {(reading.ctx, reading.seq): reading.payload_digest for reading in group}
-    if len(digests) == len(group):
+    if len({reading.seq << 2 | reading.ctx for reading in group}) == len(group):
         return group, set()
+    digests = {(reading.ctx, reading.seq): reading.payload_digest for reading in group}
     unique: dict[tuple[int, int, bytes], SettlementReading] = {}
     conflicts: set[tuple[int, int]] = set()
     for reading in group:
@@ -158,10 +214,10 @@ class _Builder:
         self.times: list[int] = []
         self.tainted: list[bool] = []
         self.notes: list[tuple[int, Flag]] = []
-        self.simulated: list[tuple[int, int]] = []
+        self.simulated: set[int] = set()
         self._bad_status_out = policy.status is StatusPolicy.EXCLUDE
         self._derived_out = policy.derived_time is DerivedTime.EXCLUDE
-        self._early: list[Flag] = []
+        self._untimed: list[Flag] = []
         self._last_ms = -1
         self._dirty = False
         self._input_after = 0
@@ -169,7 +225,7 @@ class _Builder:
     def add(self, reading: SettlementReading, time_ms: int) -> None:
         """Take the next reading as a point if the policy allows it and its time is new."""
         if reading.input or reading.input_after or self._input_after:
-            self._note_input(reading, time_ms)
+            self._note_input(reading)
         if not reading.status_ok:
             self.notes.append((time_ms, Flag.STATUS))
             if self._bad_status_out:
@@ -181,6 +237,10 @@ class _Builder:
         self.readings.append(reading)
         if time_ms <= self._last_ms and not self._step_back(reading, time_ms):
             return
+        if self._untimed:
+            # their energy shows in this point's delta; before a first point there is no delta
+            self.notes.extend((time_ms, flag) for flag in self._untimed if self.times)
+            self._untimed.clear()
         self.points.append(reading)
         self.times.append(time_ms)
         self.tainted.append(self._dirty)
@@ -189,24 +249,18 @@ class _Builder:
 
     def skip(self, reading: SettlementReading, flag: Flag) -> None:
         """Leave a reading out; what its input says still holds for the interval."""
-        time_ms = self._last_ms if reading.time_ms is None else reading.time_ms
+        time_ms = reading.time_ms
         if reading.input or reading.input_after or self._input_after:
-            self._note_input(reading, time_ms)
-        if time_ms < 0:
-            self._early.append(flag)
+            self._note_input(reading)
+        if time_ms is None:
+            self._untimed.append(flag)
         else:
             self.notes.append((time_ms, flag))
 
-    def finish(self) -> None:
-        """Place the notes of readings that had no time and came before every point."""
-        if self.times:
-            self.notes.extend((self.times[0], flag) for flag in self._early)
-
-    def _note_input(self, reading: SettlementReading, time_ms: int) -> None:
+    def _note_input(self, reading: SettlementReading) -> None:
         self._dirty = self._dirty or reading.input != 0 or self._input_after != 0
         self._input_after = reading.input_after
-        if reading.input or reading.input_after:
-            self.simulated.append((time_ms, max(reading.input, reading.input_after)))
+        self.simulated.update(source for source in (reading.input, reading.input_after) if source)
 
     def _step_back(self, reading: SettlementReading, time_ms: int) -> bool:
         """Make room for a reading that is not later than the last point; say whether it is one."""
