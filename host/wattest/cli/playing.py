@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wattest.cli.output import ProgressLine, print_json
 
@@ -35,7 +35,9 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
 
         finished = run_tui(lambda: run(scenario, options, control), control)
         return 0 if finished is None or finished.passed else 1
-    with closing(run(scenario, options, control)) as events:
+    # Closing the generator on the way out, Ctrl-C too, leaves what was committed durable.
+    events = cast("Generator[RunEvent]", run(scenario, options, control))
+    with closing(events):
         return present(events, as_json=args.json)
 
 
