@@ -1,1 +1,1 @@
-"""What wattest does: each operation takes ports, yields typed events, returns a value, never prints."""
+"""What wattest does: ports in, typed events and values out, nothing printed."""

@@ -66,7 +66,7 @@ class RecordLogged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRefused:
-    """Bytes that claimed to be a record, or repeated one, did not enter the ledger as a reading."""
+    """Bytes that claimed to be a record, or repeated one, were not logged as a reading."""
 
     node: str
     now_ms: int

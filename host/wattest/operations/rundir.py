@@ -1,12 +1,14 @@
 """The folder that holds all of a run, so that anybody can audit it later, elsewhere.
 
-run.json        what ran: scenario, seed, versions, nodes, totals, verdicts (written last, replaced whole)
-scenario.toml   the scenario as it ran
-ledger.sqlite   entries, tiles, checkpoints; its public key is in run.json
-frames.bin      every byte the nodes sent, in order of arrival
-frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
-statements/     one .json, .txt and .cbor a contract and period
-digests.txt     SHA-256 of the files above, as `sha256sum -c` reads it
+Layout:
+
+    run.json        what ran: scenario, seed, nodes, totals, verdicts; replaced whole
+    scenario.toml   the scenario file, if there was one
+    ledger.sqlite   entries, tiles, checkpoints; its public key is in run.json
+    frames.bin      every byte the nodes sent, in order of arrival
+    frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
+    statements/     one .json, .txt and .cbor a contract and period
+    digests.txt     SHA-256 of the files above, as `sha256sum -c` reads it
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +68,11 @@ class RunDir:
         """SHA-256 of every other file."""
         return self.path / "digests.txt"
 
-    def make(self) -> None:
+    def make(self, *, scenario: str) -> None:
         """Create the folder for a new run.
+
+        Args:
+            scenario: file to keep a copy of, or ``""``.
 
         Raises:
             ConfigError: it is a file, or already holds a run.
@@ -82,6 +88,8 @@ class RunDir:
             )
         try:
             self.statements.mkdir(parents=True, exist_ok=True)
+            if scenario:
+                shutil.copyfile(scenario, self.scenario)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot make the folder: {error.strerror}") from error
 

@@ -1,0 +1,199 @@
+"""Emulated nodes on a bench: boards with firmware and identity, chips with a load, one time.
+
+The load begins a little after power-on, when every node has booted, proved its key and been given
+the time; so all of the load is metered, and the exact truth is the truth of the whole run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wattest.boards import Board, node_config
+from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
+from wattest.emulator.engine import load_engine
+from wattest.emulator.flash import FlashLayout, NorFlash
+from wattest.emulator.i2c import I2cBus
+from wattest.emulator.ina228 import ChipErrors, Ina228
+from wattest.emulator.nvs import NvsStore
+from wattest.emulator.world import World
+from wattest.flashing import build_firmware
+from wattest.operations.collector import ExpectedNode
+from wattest.operations.demo_keys import demo_key
+from wattest.scenario import LoadProfile
+from wattest.verify import EnrolmentKind
+
+PRE_ROLL_NS = 10_000_000_000
+_NVS_NAMESPACE = "wattest"
+_NVS_COMMAND_KEY = "cmdkey"
+_NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """What one emulated node is made of.
+
+    Args:
+        name: unique in the run.
+        asset: what it meters.
+        board: the emulated hardware.
+        load: what flows, from the load's own zero.
+        chip_errors: declared imperfections of its sensor.
+        interval_ms: record interval.
+    """
+
+    name: str
+    asset: str
+    board: Board
+    load: LoadProfile
+    chip_errors: ChipErrors
+    interval_ms: int
+
+
+class DelayedLoad:
+    """A load whose zero lies at ``start_ns`` of the world, and that flows for ``duration_ns``."""
+
+    def __init__(self, load: LoadProfile, *, start_ns: int, duration_ns: int) -> None:
+        self._load = load
+        self._start_ns = start_ns
+        self._duration_ns = duration_ns
+
+    def power_mean_uw(self, t0_ns: int, t1_ns: int) -> int:
+        """Mean power over the window, µW; nothing flows before the start and after the end."""
+        first = max(t0_ns - self._start_ns, 0)
+        last = min(t1_ns - self._start_ns, self._duration_ns)
+        if first >= last:
+            return 0
+        mean = self._load.power_mean_uw(first, last)
+        if last - first == t1_ns - t0_ns:
+            return mean
+        return mean * (last - first) // (t1_ns - t0_ns)
+
+    def voltage_mean_uv(self, t0_ns: int, t1_ns: int) -> int:
+        """Mean voltage over the window, µV; the supply is there from power-on."""
+        first = max(t0_ns - self._start_ns, 0)
+        return self._load.voltage_mean_uv(first, max(t1_ns - self._start_ns, first + 1))
+
+
+@dataclass(slots=True)
+class BenchNode:
+    """One emulated node and what the bench knows of it."""
+
+    plan: NodePlan
+    expected: ExpectedNode
+    board: EmulatedBoard
+    flash: NorFlash
+    chip: Ina228
+    bus: I2cBus
+
+
+class EmulatedBench:
+    """Emulated boards in one world.
+
+    Args:
+        seed: every key and random number of the run derives from it.
+        duration_ns: how long the load flows.
+        run_name: short name that enters the serials.
+    """
+
+    def __init__(self, *, seed: int, duration_ns: int, run_name: str) -> None:
+        self.world = World()
+        self.seed = seed
+        self.nodes: dict[str, BenchNode] = {}
+        self._duration_ns = duration_ns
+        self._run_name = run_name
+        self._engine = load_engine()
+
+    def add(self, plan: NodePlan) -> BenchNode:
+        """Flash and provision a board; it stays off."""
+        serial = f"DEMO-{self._run_name}-{plan.name}"[:32]
+        ueid = b"\x01" + demo_key(self.seed, "ueid", plan.name)[:16]
+        config = node_config(
+            plan.board, serial=serial, interval_ms=plan.interval_ms, ueid=ueid.hex()
+        )
+        build = build_firmware(config, p256_table_bytes=plan.board.memory.p256_table_bytes)
+        command_key = demo_key(self.seed, "command", plan.name)
+        flash = NorFlash(plan.board.flash.size_bytes)
+        nvs = NvsStore(_layout(plan.board).nvs(flash)).namespace(_NVS_NAMESPACE)
+        nvs.set_blob(_NVS_COMMAND_KEY, command_key)
+        nvs.commit()
+        chip, bus = self._sensor(plan)
+        board = self._board(plan, plan.name, flash, bus)
+        board.install(build.files)
+        node = BenchNode(
+            plan=plan,
+            expected=ExpectedNode(
+                name=plan.name,
+                asset=plan.asset,
+                serial=serial,
+                board=plan.board.name,
+                kind=EnrolmentKind.EMULATED,
+                cfg=build.cfg,
+                demo=True,
+                power_max_milliwatts=plan.board.meter.power_max_milliwatts,
+                command_key=command_key,
+            ),
+            board=board,
+            flash=flash,
+            chip=chip,
+            bus=bus,
+        )
+        self.nodes[plan.name] = node
+        return node
+
+    def clone(self, name: str, *, flash: NorFlash | None = None) -> EmulatedBoard:
+        """Boot a second board from a copy of a node's flash: same key, same journal, own life.
+
+        Args:
+            name: the node.
+            flash: an earlier copy; default is one made now.
+        """
+        node = self.nodes[name]
+        _, bus = self._sensor(node.plan)
+        twin = self._board(node.plan, f"{name} clone", flash or node.flash.copy(), bus)
+        twin.power_on()
+        return twin
+
+    def call_at(self, t_ns: int, action: Callable[[], None]) -> None:
+        """Do something at a moment of the run's virtual time (0: the load begins)."""
+        self.world.call_at(PRE_ROLL_NS + t_ns, action)
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time since the load began, ns; negative before."""
+        return self.world.now_ns - PRE_ROLL_NS
+
+    def close(self) -> None:
+        """Switch everything off and free it."""
+        for node in self.nodes.values():
+            node.board.close()
+
+    def _sensor(self, plan: NodePlan) -> tuple[Ina228, I2cBus]:
+        feeder = DelayedLoad(plan.load, start_ns=PRE_ROLL_NS, duration_ns=self._duration_ns)
+        chip = Ina228(feeder, shunt_uohm=plan.board.sensor.shunt_uohm, errors=plan.chip_errors)
+        return chip, I2cBus({plan.board.sensor.address: chip})
+
+    def _board(self, plan: NodePlan, name: str, flash: NorFlash, bus: I2cBus) -> EmulatedBoard:
+        pins = plan.board.i2c
+        return EmulatedBoard(
+            self._engine,
+            flash=flash,
+            wiring=BoardWiring(
+                machine=plan.board.title,
+                heap_bytes=plan.board.memory.heap_bytes,
+                layout=_layout(plan.board),
+            ),
+            buses=[I2cWiring(bus=bus, scl=pins.scl_pin, sda=pins.sda_pin)],
+            unique_id=b"\x02" + demo_key(self.seed, "mac", name)[:5],
+            seed=int.from_bytes(demo_key(self.seed, "entropy", name)[:8]),
+            name=name,
+            world=self.world,
+        )
+
+
+def _layout(board: Board) -> FlashLayout:
+    return FlashLayout(
+        nvs_offset=board.flash.nvs_offset,
+        nvs_size_bytes=board.flash.nvs_bytes,
+        vfs_offset=board.flash.vfs_offset,
+    )

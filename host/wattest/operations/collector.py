@@ -1,0 +1,292 @@
+"""From bytes on links to entries in the ledger: the one place where readings are collected.
+
+The order is the promise: verify, commit, and only then acknowledge. What a node has not been
+acknowledged it keeps and sends again, so the collector may die at any moment. Time is a value
+handed in; links are fed and drained by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wattest.ledger import Conflict, Duplicate, EntryKind, Ledger, NewEntry, record_entry
+from wattest.operations.events import (
+    CheckpointSigned,
+    ConsolePrinted,
+    FrameLost,
+    NodeChanged,
+    RecordLogged,
+    RecordRefused,
+    RunEvent,
+)
+from wattest.session import (
+    FrameFaultSeen,
+    HelloReceived,
+    NodeRestarted,
+    RecordReceived,
+    Session,
+    TextReceived,
+)
+from wattest.twin import Twin
+from wattest.verify import Verdict, Verifier
+from wattest.wire import Enrolment, EnrolmentKind, Hello, Op, Record, kid_of, spki_der
+
+FLUSH_DELAY_MS = 250
+BATCH_RECORDS_MAX = 256
+_HELD_RECORDS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedNode:
+    """What the bench knows of a node before it has spoken.
+
+    Args:
+        name: the node's name in the run.
+        asset: what it meters.
+        serial: the serial it must state.
+        board: its board file.
+        kind: real, emulated or bench.
+        cfg: digest of the files it must run, 16 bytes.
+        demo: its keys derive from a seed.
+        power_max_milliwatts: largest plausible power.
+        command_key: 32 bytes, shared with the node at provisioning.
+    """
+
+    name: str
+    asset: str
+    serial: str
+    board: str
+    kind: EnrolmentKind
+    cfg: bytes
+    demo: bool
+    power_max_milliwatts: int
+    command_key: bytes
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One link and the node behind it; several lanes may carry one key (a clone)."""
+
+    expected: ExpectedNode
+    session: Session
+    nonce: bytes
+    twin: Twin
+    candidate: Enrolment | None = None
+    enrolled: bool = False
+    held: list[RecordReceived] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Pending:
+    lane: _Lane
+    received: RecordReceived
+    verdict: Verdict
+    record: Record
+
+
+class Collector:
+    """Collects from any number of nodes into one ledger.
+
+    Args:
+        ledger: where verified records go.
+        verifier: state of every stream; folded from the ledger when a run goes on.
+        nonce: makes the challenge for a node's enrolment, 16 bytes.
+        on_enrolled: is told of each new enrolment and its index before the node's first record.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        verifier: Verifier,
+        *,
+        nonce: Callable[[ExpectedNode], bytes],
+        on_enrolled: Callable[[Enrolment, int], None],
+    ) -> None:
+        self._ledger = ledger
+        self._verifier = verifier
+        self._nonce = nonce
+        self._on_enrolled = on_enrolled
+        self._lanes: dict[str, _Lane] = {}
+        self._pending: list[_Pending] = []
+        self._flush_at_ms: int | None = None
+
+    def attach(self, expected: ExpectedNode, twin: Twin, *, lane: str = "") -> None:
+        """Open a lane for a node; its first line asks the node who it is."""
+        session = Session(expected.command_key)
+        self._lanes[lane or expected.name] = _Lane(
+            expected=expected, session=session, nonce=self._nonce(expected), twin=twin
+        )
+        session.hello()
+
+    def detach(self, lane: str) -> None:
+        """Close a lane; what it did not acknowledge stays with the node."""
+        del self._lanes[lane]
+
+    def session(self, lane: str) -> Session:
+        """Return the session of a lane, to send commands through."""
+        return self._lanes[lane].session
+
+    def enrolment(self, lane: str) -> Enrolment | None:
+        """Return the enrolment of the node behind a lane, once it has proved its key."""
+        entry = self._lanes[lane]
+        return entry.candidate if entry.enrolled else None
+
+    @property
+    def flush_at_ms(self) -> int | None:
+        """When the oldest uncommitted record wants to be committed, or None."""
+        return self._flush_at_ms
+
+    @property
+    def pending_records(self) -> int:
+        """How many verified records wait for the next commit."""
+        return len(self._pending)
+
+    def receive(self, lane: str, data: bytes, now_ms: int) -> list[RunEvent]:
+        """Take bytes from a link.
+
+        Raises:
+            StoreError: a batch could not be committed; nothing of it was acknowledged.
+        """
+        entry = self._lanes[lane]
+        name = entry.expected.name
+        events: list[RunEvent] = []
+        for seen in entry.session.receive(data, now_ms):
+            match seen:
+                case TextReceived():
+                    text = seen.data.decode("utf-8", "replace")
+                    events.append(ConsolePrinted(node=name, now_ms=now_ms, text=text))
+                case FrameFaultSeen():
+                    events.append(
+                        FrameLost(node=name, now_ms=now_ms, rule=seen.rule, data=seen.data)
+                    )
+                case HelloReceived():
+                    self._greet(entry, seen.hello, now_ms)
+                    if entry.enrolled:
+                        events.append(NodeChanged(node=name, now_ms=now_ms, state="connected"))
+                case NodeRestarted():
+                    events.append(NodeChanged(node=name, now_ms=now_ms, state="restarted"))
+                case RecordReceived():
+                    events += self._take(entry, seen, now_ms)
+        if len(self._pending) >= BATCH_RECORDS_MAX:
+            events += self.flush(now_ms)
+        return events
+
+    def flush(self, now_ms: int) -> list[RunEvent]:
+        """Commit what is pending, then acknowledge it.
+
+        Raises:
+            StoreError: nothing was committed and nothing was acknowledged.
+        """
+        batch, self._pending, self._flush_at_ms = self._pending, [], None
+        if not batch:
+            return []
+        outcomes = self._ledger.append([record_entry(item.record) for item in batch])
+        events: list[RunEvent] = []
+        for item, outcome in zip(batch, outcomes, strict=True):
+            lane = item.lane
+            lane.session.acknowledge(item.received.position, item.record.digest)
+            if isinstance(outcome, Duplicate | Conflict):
+                events.append(self._refused(lane, item.received, item.verdict, now_ms))
+                continue
+            state = lane.twin.apply(item.record, index=outcome.index, verdict=item.verdict)
+            events.append(
+                RecordLogged(
+                    node=lane.expected.name,
+                    now_ms=now_ms,
+                    verdict=item.verdict,
+                    index=outcome.index,
+                    twin=state,
+                )
+            )
+        events.append(self._checkpoint(now_ms))
+        return events
+
+    def outgoing(self, lane: str, now_ms: int) -> bytes:
+        """Return what is to be sent on a link now; may be empty."""
+        return self._lanes[lane].session.data_to_send(now_ms)
+
+    def next_deadline_ms(self, lane: str) -> int | None:
+        """Return when the session of a lane wants to act by itself, or None."""
+        return self._lanes[lane].session.next_deadline_ms
+
+    def _greet(self, lane: _Lane, hello: Hello, now_ms: int) -> None:
+        expected = lane.expected
+        spki = spki_der(hello.public_key)
+        lane.candidate = Enrolment(
+            kid=kid_of(spki),
+            spki=spki,
+            serial=expected.serial,
+            kind=expected.kind,
+            board=expected.board,
+            cfg=expected.cfg,
+            demo=expected.demo,
+            power_max_milliwatts=expected.power_max_milliwatts,
+            enrolled_ms=now_ms,
+            asset=expected.asset,
+        )
+        lane.enrolled = self._verifier.enrolment(lane.candidate.kid) is not None
+        if not lane.enrolled:
+            lane.session.command(Op.IDENTIFY, lane.nonce)
+
+    def _take(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
+        if not lane.enrolled:
+            return self._hold(lane, received, now_ms)
+        verdict = self._verifier.check(received.data, received_ms=now_ms)
+        record = verdict.record
+        if record is None or not verdict.accepted:
+            return [self._refused(lane, received, verdict, now_ms)]
+        if verdict.duplicate:
+            lane.session.acknowledge(received.position, record.digest)
+            if received.resent:
+                return []
+            return [self._refused(lane, received, verdict, now_ms)]
+        self._pending.append(
+            _Pending(lane=lane, received=received, verdict=verdict, record=record)
+        )
+        if self._flush_at_ms is None:
+            self._flush_at_ms = now_ms + FLUSH_DELAY_MS
+        return []
+
+    def _hold(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
+        """Keep records of a stranger until one of them answers the challenge."""
+        candidate = lane.candidate
+        known = {item.position for item in lane.held}
+        if candidate is None or len(lane.held) >= _HELD_RECORDS_MAX or received.position in known:
+            return []
+        lane.held.append(received)
+        verdict = Verifier([candidate]).check(received.data, received_ms=now_ms)
+        record = verdict.record
+        if not verdict.accepted or record is None or record.nonce != lane.nonce:
+            return []
+        entry = NewEntry(kind=EntryKind.ENROLMENT, body=candidate.to_cbor())
+        (receipt,) = self._ledger.append([entry])
+        self._verifier.enrol(candidate)
+        self._on_enrolled(candidate, receipt.index)
+        lane.enrolled = True
+        held, lane.held = sorted(lane.held, key=lambda item: item.position), []
+        events: list[RunEvent] = [
+            NodeChanged(node=lane.expected.name, now_ms=now_ms, state="enrolled"),
+            self._checkpoint(now_ms),
+        ]
+        for item in held:
+            events += self._take(lane, item, now_ms)
+        return events
+
+    def _refused(
+        self, lane: _Lane, received: RecordReceived, verdict: Verdict, now_ms: int
+    ) -> RecordRefused:
+        lane.twin.refuse(verdict.findings)
+        return RecordRefused(
+            node=lane.expected.name, now_ms=now_ms, data=received.data, verdict=verdict
+        )
+
+    def _checkpoint(self, now_ms: int) -> CheckpointSigned:
+        signed = self._ledger.checkpoint()
+        assert signed is not None, "something was committed"
+        return CheckpointSigned(
+            now_ms=now_ms,
+            size=signed.checkpoint.size,
+            root=signed.checkpoint.root,
+            note=signed.note.decode(),
+        )

@@ -1,0 +1,429 @@
+"""Everything of one virtual run: bench, wires, collector, ledger, faults, contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from wattest.emulator.board import EmulatedBoard
+from wattest.emulator.ina228 import ChipErrors
+from wattest.emulator.world import World
+from wattest.errors import EmulatorError, LocalProtocolError
+from wattest.ledger import CheckpointSigner, Ledger, LedgerView
+from wattest.ledger.store import Store
+from wattest.operations.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
+from wattest.operations.collector import Collector, ExpectedNode
+from wattest.operations.control import Request, asked_fault
+from wattest.operations.demo_keys import demo_key
+from wattest.operations.events import (
+    FaultApplied,
+    FaultJudged,
+    NodeChanged,
+    NodeInfo,
+    RecordLogged,
+    RecordRefused,
+    RunEvent,
+    RunStarted,
+    StatementDrawn,
+)
+from wattest.operations.fault_watch import CLONE_MARK, FaultWatch
+from wattest.operations.injector import Injector, Undo
+from wattest.operations.links import Links
+from wattest.operations.rundir import FrameLog, RunDir
+from wattest.operations.settler import Drawn, Settler
+from wattest.scenario import (
+    Action,
+    ActionKind,
+    Fault,
+    FaultKind,
+    PreparedNode,
+    PreparedScenario,
+)
+from wattest.settlement import Cutoff
+from wattest.store import MemoryStore, SqliteStore
+from wattest.twin import Twin, plant_for
+from wattest.units import format_decimal, format_duration
+from wattest.verify import Finding, Severity, Verdict, Verifier
+from wattest.wire import Op, Record
+
+_NS_PER_MS = 1_000_000
+
+
+class VirtualRig:
+    """One virtual run's parts; a context manager that leaves everything durable and closed.
+
+    Args:
+        prepared: the scenario, its loads known exactly.
+        out: folder that keeps the run, or None.
+        emit: takes every event, in order.
+    """
+
+    def __init__(
+        self, prepared: PreparedScenario, *, out: Path | None, emit: Callable[[RunEvent], None]
+    ) -> None:
+        scenario = prepared.scenario
+        self.prepared = prepared
+        self.scenario = scenario
+        self.run_dir = RunDir(out) if out is not None else None
+        self.last_records: dict[str, Record] = {}
+        self.readings: dict[str, int] = {}
+        self.drawn: tuple[Drawn, ...] = ()
+        self.findings: list[Finding] = []
+        self.judged: list[FaultJudged] = []
+        self._emit_outside = emit
+        self._stack = ExitStack()
+        self._lanes: dict[str, tuple[ExpectedNode, Twin]] = {}
+        self._timeless: set[str] = set()
+        self._closing: dict[str, bytes] = {}
+        self._unbegun = 0
+        self.watch = FaultWatch(interval_ms=scenario.interval_ms)
+        self.settler = Settler(
+            scenario.contracts, start_ms=scenario.epoch_ms, end_ms=scenario.end_ms
+        )
+        self.signer = CheckpointSigner(
+            f"wattest/{scenario.name}", demo_key(scenario.seed, "ledger")
+        )
+
+    def __enter__(self) -> Self:
+        """Make the folder, the ledger and the boards; every board is off."""
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close boards, frames and ledger."""
+        self._stack.close()
+
+    def _open(self) -> None:
+        scenario = self.scenario
+        frames = None
+        self._store: Store = MemoryStore()
+        if self.run_dir is not None:
+            self.run_dir.make(scenario=scenario.path)
+            self._store = self._stack.enter_context(SqliteStore(self.run_dir.ledger, create=True))
+            frames = FrameLog(self.run_dir)
+            self._stack.callback(frames.close)
+        self._bench = EmulatedBench(
+            seed=scenario.seed, duration_ns=scenario.duration_ns, run_name=scenario.name
+        )
+        self._stack.callback(self._bench.close)
+        self.ledger = Ledger(self._store, self.signer)
+        self.collector = self._new_collector(Verifier())
+        self._links = Links(
+            self._bench, epoch_ms=scenario.epoch_ms, emit=self._emit, frames=frames
+        )
+        self._links.collector = self.collector
+        self._injector = Injector(
+            bench=self._bench,
+            links=self._links,
+            collector=self.collector,
+            open_clone=self._open_clone,
+            withhold_time=self._withhold_time,
+        )
+        if scenario.contracts:
+            self.settler.log_terms(self.ledger)
+        for node in self.prepared.nodes:
+            self._add(node)
+        for fault in scenario.faults:
+            self._plan(fault)
+        for action in scenario.actions:
+            self._bench.call_at(action.at_ns, partial(self._act, action))
+
+    @property
+    def world(self) -> World:
+        """The one virtual time."""
+        return self._bench.world
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the load flows."""
+        return self.scenario.duration_ns
+
+    @property
+    def now_ms(self) -> int:
+        """The host's clock."""
+        return self._links.now_ms
+
+    @property
+    def closing_extra_ns(self) -> int:
+        """Time that faults may need for their verdict after the load has ended."""
+        longest = max((fault.for_ns or 0 for fault in self.scenario.faults), default=0)
+        return longest + 4 * self.scenario.interval_ms * _NS_PER_MS
+
+    def ms_of(self, world_ns: int) -> int:
+        """Turn a moment of the world into UTC ms."""
+        return self.scenario.epoch_ms + (world_ns - PRE_ROLL_NS) // _NS_PER_MS
+
+    def boot(self) -> None:
+        """Power on; run until every node is enrolled and has the time, at the load's zero.
+
+        Raises:
+            EmulatorError: a node did not prove its key.
+        """
+        for node in self._bench.nodes.values():
+            node.board.power_on()
+        for name in self._bench.nodes:
+            self._links.pump(name)
+        self.world.run_until(PRE_ROLL_NS)
+        for name in self._bench.nodes:
+            if self.collector.enrolment(name) is None:
+                raise EmulatorError(
+                    f"node {name} did not prove its key within the pre-roll",
+                    seed=self.scenario.seed,
+                    virtual_time_ns=self.world.now_ns,
+                )
+
+    def started(self) -> RunStarted:
+        """Describe the run, now that every key is known."""
+        return RunStarted(
+            scenario=self.scenario.title or self.scenario.name,
+            seed=self.scenario.seed,
+            start_ms=self.scenario.epoch_ms,
+            end_ms=self.scenario.end_ms,
+            nodes=tuple(self.info(node.spec.name) for node in self.prepared.nodes),
+            out=str(self.run_dir.path) if self.run_dir else "",
+        )
+
+    def info(self, name: str) -> NodeInfo:
+        """Describe one node; valid after `boot`."""
+        enrolment = self.collector.enrolment(name)
+        assert enrolment is not None, "boot() saw to it"
+        load = self._bench.nodes[name].plan.load
+        return NodeInfo(
+            name=name,
+            asset=enrolment.asset,
+            board=enrolment.board,
+            serial=enrolment.serial,
+            kid=enrolment.kid,
+            load=f"{load.label} ({load.origin.value})",
+        )
+
+    def ask(self, request: Request) -> None:
+        """Carry out what a person asked for, as a fault that ends by itself."""
+        fault = asked_fault(request, at_ns=self._bench.now_ns)
+        self._unbegun += 1
+        self._begin(fault)
+
+    def judge(self) -> None:
+        """Emit the verdicts of faults that are due."""
+        for judged in self.watch.judge(self.now_ms):
+            self.judged.append(judged)
+            self._emit_outside(judged)
+
+    def faults_settled(self) -> bool:
+        """Whether every fault has come to its verdict."""
+        return not self._unbegun and not self.watch.open
+
+    def ask_closing_readings(self) -> None:
+        """Challenge every node: fresh registers, signed, at the very end."""
+        for name in self._bench.nodes:
+            nonce = demo_key(self.scenario.seed, "closing", name)[:16]
+            self._closing[name] = nonce
+            try:
+                self.collector.session(name).command(Op.IDENTIFY, nonce)
+            except LocalProtocolError:
+                continue
+            self._links.pump(name)
+
+    def closing_readings_in(self) -> bool:
+        """Whether every challenged node has answered and is logged."""
+        return not self._closing
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Nodes that owe a closing reading."""
+        return tuple(self._closing)
+
+    @property
+    def elapsed_ns(self) -> int:
+        """How much of the load has flowed."""
+        return max(0, min(self._bench.now_ns, self.scenario.duration_ns))
+
+    def flush(self) -> None:
+        """Commit what is pending."""
+        self._links.flush()
+
+    def running_statements(self) -> Iterator[StatementDrawn]:
+        """Draw each contract's statement as far as the evidence goes."""
+        cutoff = self._cutoff()
+        for drawn in self.settler.view(cutoff, now_ms=min(self.now_ms, self.scenario.end_ms)):
+            yield StatementDrawn(
+                now_ms=self.now_ms, contract=drawn.contract, statement=drawn.statement, index=None
+            )
+
+    def settle(self) -> tuple[Drawn, ...]:
+        """Draw and log the final statements."""
+        self.drawn = tuple(self.settler.settle(self.ledger, self._cutoff()))
+        return self.drawn
+
+    def view(self) -> LedgerView:
+        """Return the ledger for reading."""
+        return LedgerView(self._store, self.signer.verifier)
+
+    def _cutoff(self) -> Cutoff:
+        return Cutoff(size=self.ledger.size, root=self.ledger.root())
+
+    def _emit(self, event: RunEvent) -> None:
+        """Let contracts and the fault watch see an event before the faces do."""
+        match event:
+            case RecordLogged():
+                self._logged(event)
+                self._keep_findings(event.verdict)
+            case RecordRefused():
+                self._keep_findings(event.verdict)
+            case NodeChanged(state="enrolled" | "connected" | "restarted"):
+                self._set_clock(event.node)
+            case _:
+                pass
+        self.watch.observe(event)
+        self._emit_outside(event)
+
+    def _logged(self, event: RecordLogged) -> None:
+        record = event.verdict.record
+        assert record is not None, "only parsed records are logged"
+        self.settler.add(record, index=event.index)
+        node = event.node
+        if CLONE_MARK in node:
+            return
+        self.last_records[node] = record
+        self.readings[node] = self.readings.get(node, 0) + (record.event is None)
+        if record.nonce is not None and self._closing.get(node) == record.nonce:
+            del self._closing[node]
+
+    def _keep_findings(self, verdict: Verdict) -> None:
+        self.findings += (f for f in verdict.findings if f.severity >= Severity.WARNING)
+
+    def _new_collector(self, verifier: Verifier) -> Collector:
+        return Collector(
+            self.ledger,
+            verifier,
+            nonce=lambda node: demo_key(self.scenario.seed, "nonce", node.name)[:16],
+            on_enrolled=self.settler.enrol,
+        )
+
+    def _add(self, prepared: PreparedNode) -> None:
+        spec = prepared.spec
+        noise = int.from_bytes(demo_key(self.scenario.seed, "noise", spec.name)[:4])
+        node = self._bench.add(
+            NodePlan(
+                name=spec.name,
+                asset=spec.asset,
+                board=prepared.board,
+                load=prepared.load,
+                chip_errors=ChipErrors(**asdict(spec.chip), noise_seed=noise),
+                interval_ms=self.scenario.interval_ms,
+            )
+        )
+        plant = plant_for(spec, self.prepared.weather, epoch_ms=self.scenario.epoch_ms)
+        twin = Twin(
+            spec.name, asset=spec.asset, plant=plant, interval_ms=self.scenario.interval_ms
+        )
+        self._attach(node.expected, node.board, twin)
+        self._injector.watch(spec.name)
+
+    def _attach(self, expected: ExpectedNode, board: EmulatedBoard, twin: Twin) -> None:
+        self._lanes[expected.name] = (expected, twin)
+        self.collector.attach(expected, twin)
+        self._links.connect(expected.name, board)
+
+    def _plan(self, fault: Fault) -> None:
+        self._unbegun += 1
+        self._injector.prepare(fault)
+        self._bench.call_at(fault.at_ns, lambda: self._begin(fault))
+
+    def _begin(self, fault: Fault) -> None:
+        self._unbegun -= 1
+        self.watch.began(fault, self.now_ms)
+        undo = self._injector.apply(fault)
+        self._emit_outside(
+            FaultApplied(
+                now_ms=self.now_ms,
+                node=fault.node,
+                kind=fault.kind.value,
+                detail=_detail(fault),
+                expected=", ".join(fault.expect),
+            )
+        )
+        self._show_state(fault, begun=True)
+        if fault.for_ns is None:
+            self.watch.ended(fault, self.now_ms)
+        else:
+            self.world.call_at(self.world.now_ns + fault.for_ns, lambda: self._end(fault, undo))
+
+    def _end(self, fault: Fault, undo: Undo) -> None:
+        undo()
+        self.watch.ended(fault, self.now_ms)
+        self._show_state(fault, begun=False)
+
+    def _show_state(self, fault: Fault, *, begun: bool) -> None:
+        states = {FaultKind.POWER_CUT: "off", FaultKind.UNPLUG: "unplugged"}
+        if fault.kind in states:
+            state = states[fault.kind] if begun else "running"
+            self._emit_outside(NodeChanged(node=fault.node, now_ms=self.now_ms, state=state))
+
+    def _act(self, action: Action) -> None:
+        session = self.collector.session(action.node)
+        match action.kind:
+            case ActionKind.BEGIN:
+                session.command(Op.BEGIN, action.text)
+            case ActionKind.END:
+                session.command(Op.END)
+            case ActionKind.RELAY:
+                session.command(Op.RELAY, int(action.closed))
+            case ActionKind.INTERVAL:
+                session.command(Op.SET_INTERVAL, action.interval_ms)
+            case ActionKind.IDENTIFY:
+                nonce = demo_key(self.scenario.seed, "identify", action.node, str(action.at_ns))
+                session.command(Op.IDENTIFY, nonce[:16])
+        self._links.pump(action.node)
+
+    def _set_clock(self, name: str) -> None:
+        if name not in self._timeless and CLONE_MARK not in name:
+            self.collector.session(name).command(Op.SET_TIME)
+
+    def _withhold_time(self, name: str, withhold: bool) -> None:
+        if withhold:
+            self._timeless.add(name)
+            return
+        self._timeless.discard(name)
+        self._set_clock(name)
+        self._links.pump(name)
+
+    def _open_clone(self, name: str, board: EmulatedBoard) -> Undo:
+        expected, twin = self._lanes[name]
+        lane = f"{name}{CLONE_MARK}clone"
+        self._attach(replace(expected, name=lane), board, twin)
+
+        def close() -> None:
+            board.close()
+            self._links.disconnect(lane)
+            self.collector.detach(lane)
+            del self._lanes[lane]
+
+        return close
+
+
+def _detail(fault: Fault) -> str:
+    parts = []
+    if fault.for_ns is not None:
+        parts.append(f"for {format_duration(fault.for_ns)}")
+    if fault.flash_operation is not None:
+        parts.append(f"inside flash operation {fault.flash_operation}")
+    if fault.power_uw is not None:
+        parts.append(f"{format_decimal(fault.power_uw / 10**6, 3)} W")
+    if fault.by_ms:
+        parts.append(f"by {fault.by_ms} ms")
+    return ", ".join(parts)

@@ -1,0 +1,155 @@
+"""The end of a run: what it amounts to, and the files that say so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import reduce
+from operator import add
+from typing import Any
+
+from wattest import __version__
+from wattest.operations.events import NodeTotals, RunFinished, StatementDrawn
+from wattest.operations.ledger_view import CHECKPOINT_KEY
+from wattest.operations.rig import VirtualRig
+from wattest.operations.rundir import RunDir, write_whole
+from wattest.operations.settler import Drawn
+from wattest.operations.totals import Comparison, Metered, compare
+from wattest.scenario import PreparedNode
+from wattest.settlement import statement_json, statement_text
+
+_NS_PER_MS = 1_000_000
+
+
+def finish(rig: VirtualRig, *, stopped: bool) -> RunFinished:
+    """Sum up a run and, if it is kept, write everything that is not in the ledger.
+
+    Args:
+        rig: after its statements were logged.
+        stopped: a person ended it early.
+    """
+    compared = {node.spec.name: _compare(rig, node) for node in rig.prepared.nodes}
+    nodes = tuple(comparison.totals(name) for name, comparison in compared.items())
+    total = reduce(add, compared.values())
+    signed = rig.ledger.checkpoint()
+    reasons = tuple(_reasons(rig, compared, stopped=stopped))
+    finished = RunFinished(
+        now_ms=rig.now_ms,
+        passed=not reasons,
+        nodes=nodes,
+        total=total.totals("all"),
+        findings=tuple(rig.findings),
+        faults=tuple(rig.judged),
+        statements=tuple(_event(rig, drawn) for drawn in rig.drawn),
+        checkpoint=signed.note.decode() if signed else "",
+        entries=rig.ledger.size,
+        reasons=reasons,
+    )
+    if rig.run_dir is not None:
+        _write(rig, rig.run_dir, finished)
+    return finished
+
+
+def _compare(rig: VirtualRig, node: PreparedNode) -> Comparison:
+    name = node.spec.name
+    record = rig.last_records.get(name)
+    metered = Metered(
+        import_milliwatthours=(record.import_milliwatthours or 0) if record else 0,
+        export_milliwatthours=(record.export_milliwatthours or 0) if record else 0,
+        readings=rig.readings.get(name, 0),
+    )
+    epoch_ms = rig.scenario.epoch_ms
+    return compare(
+        node,
+        metered,
+        duration_ns=rig.elapsed_ns,
+        interval_ms=rig.scenario.interval_ms,
+        unmetered=tuple(
+            ((first - epoch_ms) * _NS_PER_MS, (last - epoch_ms) * _NS_PER_MS)
+            for first, last in rig.watch.power_cuts(name)
+        ),
+    )
+
+
+def _reasons(rig: VirtualRig, compared: dict[str, Comparison], *, stopped: bool) -> Iterator[str]:
+    """Say what is not as the scenario expects; nothing means the run passed."""
+    if stopped:
+        yield "stopped before its end"
+    for fault in rig.judged:
+        if not fault.passed:
+            yield f"{fault.node}: {fault.kind}: expected {fault.expected}, got {fault.got}"
+    for node, finding in rig.watch.unexplained:
+        yield f"{node}: unexpected {finding.code.value}: {finding.message}"
+    for name in rig.unanswered:
+        yield f"{name}: gave no closing reading"
+    for name, comparison in compared.items():
+        if not rig.watch.tampered(name) and not comparison.within:
+            totals = comparison.totals(name)
+            yield (
+                f"{name}: energy error {totals.error_percent} % is beyond the "
+                f"{totals.error_limit_percent} % that was declared"
+            )
+
+
+def _event(rig: VirtualRig, drawn: Drawn) -> StatementDrawn:
+    return StatementDrawn(
+        now_ms=rig.now_ms,
+        contract=drawn.contract,
+        statement=drawn.statement,
+        index=drawn.index,
+    )
+
+
+def describe(rig: VirtualRig) -> dict[str, Any]:
+    """Return what run.json says of a run before it has ended."""
+    scenario = rig.scenario
+    return {
+        "wattest": __version__,
+        CHECKPOINT_KEY: rig.signer.verifier.to_text(),
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "seed": scenario.seed,
+        "epoch_ms": scenario.epoch_ms,
+        "duration_ns": scenario.duration_ns,
+        "interval_ms": scenario.interval_ms,
+        "demo_keys": True,
+        "finished": False,
+    }
+
+
+def _write(rig: VirtualRig, run: RunDir, finished: RunFinished) -> None:
+    for drawn in rig.drawn:
+        document = drawn.statement.to_document()
+        name = f"{drawn.contract}-{_stamp(drawn.statement.period.start_ms)}"
+        plain = {"index": drawn.index, **statement_json(document)}
+        text = json.dumps(plain, indent=2, sort_keys=True)
+        write_whole(run.statements / f"{name}.json", f"{text}\n".encode())
+        write_whole(run.statements / f"{name}.txt", statement_text(document).encode())
+        write_whole(run.statements / f"{name}.cbor", drawn.statement.to_cbor())
+    run.write_json(
+        {
+            **describe(rig),
+            "finished": True,
+            "passed": finished.passed,
+            "reasons": list(finished.reasons),
+            "nodes": [_node(rig, totals) for totals in finished.nodes],
+            "total": asdict(finished.total),
+            "findings": dict(sorted(Counter(f.code.value for f in finished.findings).items())),
+            "faults": [asdict(fault) for fault in finished.faults],
+            "entries": finished.entries,
+            "checkpoint": finished.checkpoint,
+        }
+    )
+    run.write_digests()
+
+
+def _node(rig: VirtualRig, totals: NodeTotals) -> dict[str, Any]:
+    info = asdict(rig.info(totals.node))
+    return {**info, "kid": info["kid"].hex(), **asdict(totals)}
+
+
+def _stamp(time_ms: int) -> str:
+    return dt.datetime.fromtimestamp(time_ms // 1000, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
