@@ -2,7 +2,7 @@
 
 Its packed form is the state that goes into every journal entry:
 
-    kid 8 | registers 31 | seq of ctx 0, 1, 2: u32 each | bootcount u32 | refused u32
+    kid 8 | registers 44 | seq of ctx 0, 1, 2: u32 each | bootcount u32 | refused u32
     | transaction: 0 or 1 + length of the id, u8 | id, 20 bytes
 """
 

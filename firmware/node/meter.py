@@ -60,20 +60,17 @@ class Meter:
         counts, exporting: POWER and direction of the last usable sample.
         fiscal, transaction: what happened in the interval of either kind.
         input: where samples come from: SENSOR, INJECTED or STIMULUS.
-        position: journal position that goes into the memory beside the registers.
 
     Args:
         sensor: driver with begin, check, sample.
-        registers: where energy goes.
-        memory: copy of the registers that survives a reset.
+        registers: where energy goes, and what is saved with each sample.
         clock: advanced by each sample; its last advance is the latch of a record.
         period_ms: nominal time between samples.
     """
 
-    def __init__(self, sensor, registers, memory, clock, period_ms: int) -> None:
+    def __init__(self, sensor, registers, clock, period_ms: int) -> None:
         self._sensor = sensor
         self._registers = registers
-        self._memory = memory
         self._clock = clock
         self._period_ms = period_ms
         self._dt_max_ms = min(2 * period_ms, DT_MAX_MS)
@@ -82,7 +79,6 @@ class Meter:
         self._injected = 0
         self._injected_export = False
         self.input = SENSOR
-        self.position = 0
         self.status = "G"
         self.counts = 0
         self.exporting = False
@@ -128,7 +124,7 @@ class Meter:
         elif dt > _FRESH_MAX_MS:
             self._last_ticks = now
             self._fail(_READ_ERROR)
-        self._memory.save(self._registers, self.position)
+        self._registers.save()
 
     def power_milliw(self, nw_per_count: int) -> int:
         """Mean power of the last window, milliwatts, import positive; 0 if it was unusable."""
@@ -152,12 +148,12 @@ class Meter:
         """Let the running intervals say that they saw this input."""
         self.fiscal.input = max(self.fiscal.input, selected)
         self.transaction.input = max(self.transaction.input, selected)
-        self._registers.input_seen = self.fiscal.input | self.transaction.input << 4
+        self._registers.mark_input(self.fiscal.input | self.transaction.input << 4)
 
     def next_interval(self, interval: Interval) -> None:
         """The record that ends this interval is on flash."""
         interval.reset(self.input)
-        self._registers.input_seen = self.fiscal.input | self.transaction.input << 4
+        self._registers.mark_input(self.fiscal.input | self.transaction.input << 4)
 
     def mark_step(self) -> None:
         """The clock stepped: times of the running intervals are unusable."""

@@ -70,9 +70,9 @@ class Recorder:
         reading.time_ms = clock.utc_ms()
         reading.tsync = clock.tsync()
         reading.mono_ms = clock.mono_ms()
-        reading.import_milliwh = registers.imported.total_milliwh()
-        reading.export_milliwh = registers.exported.total_milliwh()
-        reading.use_s = registers.use_s
+        reading.import_milliwh = registers.import_milliwh()
+        reading.export_milliwh = registers.export_milliwh()
+        reading.use_s = registers.use_s()
         reading.power_milliw = self._meter.power_milliw(self._power_nw_per_count)
         reading.status = interval.status()
         reading.err = interval.err()
@@ -126,7 +126,7 @@ class Recorder:
             chain.transaction = before
             raise
         chain.prev = journal.head_digest
-        self._meter.position = journal.next_position
+        self._registers.mark_position(journal.next_position)
 
     def _resume(self) -> None:
         """An append failed: what is on flash decides which numbers are used."""
@@ -134,4 +134,4 @@ class Recorder:
         journal.recover()
         if journal.head_state is not None:
             self._chain.unpack(journal.head_state, journal.head_digest)
-        self._meter.position = journal.next_position
+        self._registers.mark_position(journal.next_position)

@@ -30,7 +30,7 @@ from node.record import (
     ClaimsWriter,
 )
 from node.recorder import Recorder
-from node.registers import RegisterMemory, Registers
+from node.registers import TAG_MASK, Registers
 
 TABLE_PATH = "/p256.tbl"
 _JOURNAL_FOLDER = "/journal"
@@ -40,7 +40,6 @@ _BREAK_CORRUPT = 1
 _FROM_NOTHING = 0
 _FROM_MEMORY = 1
 _FROM_JOURNAL = 2
-_TAG_MASK = 0x3FFFFFFF
 _UEID_EUI = b"\x02"
 
 
@@ -74,7 +73,7 @@ def start(table: bytearray, settings: dict) -> Node:
     parts.interval_ms = _interval_ms(settings, parts.keystore)
     parts.journal.recover()
     parts.registers = Registers(
-        settings["counts_per_milliwatthour"], settings["start_counts"]
+        settings["counts_per_milliwatthour"], settings["start_counts"], machine.RTC().memory
     )
     signer = Signer(table)
     events = _resume(parts, signer)
@@ -116,7 +115,7 @@ def _resume(parts, signer: Signer) -> list:
     position = -1
     if private is not None:
         _use_key(parts, signer, private)
-        position = _take_memory(parts)
+        position = registers.take_copy()
         if position >= 0:
             source = _FROM_MEMORY
     events: list = []
@@ -142,21 +141,7 @@ def _use_key(parts, signer: Signer, private: bytes) -> None:
     parts.public = signer.public_key(private)
     kid = public_key_id(parts.public)
     parts.chain = Chain(kid)
-    tag = int.from_bytes(kid[:4], "big") & _TAG_MASK
-    parts.memory = RegisterMemory(machine.RTC().memory, tag)
-
-
-def _take_memory(parts) -> int:
-    """Registers from RTC memory, if it holds newer ones; the journal position beside them."""
-    registers = parts.registers
-    journalled = registers.imported.total_milliwh() + registers.exported.total_milliwh()
-    found = Registers(1 << 20, 0)
-    position = parts.memory.load(found)
-    if position < 0:
-        return -1
-    if found.imported.total_milliwh() + found.exported.total_milliwh() < journalled:
-        return -1
-    return parts.memory.load(registers)
+    parts.registers.set_tag(int.from_bytes(kid[:4], "big") & TAG_MASK)
 
 
 def _lost(parts, private: bytes | None, state: bytes | None, position: int) -> int | None:
@@ -206,12 +191,12 @@ def _add_sensor(parts, settings: dict) -> None:
         shunt_cal=settings["sensor_shunt_cal"],
     )
     parts.meter = Meter(
-        parts.sensor, parts.registers, parts.memory, parts.clock, settings["sample_period_ms"]
+        parts.sensor, parts.registers, parts.clock, settings["sample_period_ms"]
     )
-    seen = parts.registers.input_seen
+    seen = parts.registers.input_seen()
     parts.meter.fiscal.input = seen & 15
     parts.meter.transaction.input = seen >> 4
-    parts.meter.position = parts.journal.next_position
+    parts.registers.mark_position(parts.journal.next_position)
     parts.relay = _relay(settings)
 
 
@@ -274,15 +259,11 @@ def _tell(parts, settings: dict, boot: tuple) -> None:
         "key %s, boot %d, reset cause %d"
         % (parts.chain.kid.hex(), parts.chain.bootcount, boot[1])
     )
+    imported = registers.import_milliwh()
+    exported = registers.export_milliwh()
     print(
         "registers %s: import %d.%03d Wh, export %d.%03d Wh"
-        % (
-            source,
-            registers.imported.wh,
-            registers.imported.milliwh,
-            registers.exported.wh,
-            registers.exported.milliwh,
-        )
+        % (source, imported // 1000, imported % 1000, exported // 1000, exported % 1000)
     )
     print(
         "a sample every %d ms, a record every %d ms; Ctrl-C stops"
