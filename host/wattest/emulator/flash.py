@@ -82,6 +82,10 @@ class NorFlash:
         ]
         return b"".join(parts)
 
+    def sector(self, index: int) -> bytes | bytearray:
+        """Return the cells of one sector, to be read only and at once."""
+        return self._sectors.get(index, _BLANK)
+
     @property
     def used_sectors(self) -> int:
         """Number of sectors that hold anything but blank cells."""

@@ -13,11 +13,11 @@ class ADC:
     ATTN_11DB = 3
     WIDTH_12BIT = 12
 
-    def __init__(self, pin, *, atten=0):
+    def __init__(self, pin, atten=0):
         self._id = pin if isinstance(pin, int) else pin._id
         self._atten = atten
 
-    def init(self, *, atten=0):
+    def init(self, atten=0):
         self._atten = atten
 
     def atten(self, atten):

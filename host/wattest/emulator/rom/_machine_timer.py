@@ -25,7 +25,7 @@ class Timer:
         if settings:
             self.init(**settings)
 
-    def init(self, *, mode=PERIODIC, freq=-1, period=-1, callback=None, hard=False):
+    def init(self, mode=PERIODIC, freq=-1, period=-1, callback=None, hard=False):
         self.deinit()
         period_us = int(1000000 / freq) if freq > 0 else period * 1000
         if period_us <= 0:

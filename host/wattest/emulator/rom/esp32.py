@@ -12,14 +12,6 @@ _NVS_GET_BLOB = const(24)
 _NVS_ERASE = const(25)
 _NVS_COMMIT = const(26)
 
-_ERRORS = {
-    0x1102: "ESP_ERR_NVS_NOT_FOUND",
-    0x1105: "ESP_ERR_NVS_NOT_ENOUGH_SPACE",
-    0x1106: "ESP_ERR_NVS_INVALID_NAME",
-    0x110C: "ESP_ERR_NVS_INVALID_LENGTH",
-}
-
-
 def _ask(op, handle, key, a=0, b=0):
     q[0] = op
     q[1] = handle
@@ -29,7 +21,9 @@ def _ask(op, handle, key, a=0, b=0):
     q[5] = b
     dev.readinto(q)
     if q[0]:
-        raise OSError(-q[0], _ERRORS[q[0]])
+        from _esp32_error import error
+
+        raise error(q[0])
     return q[1]
 
 
