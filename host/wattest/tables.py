@@ -261,7 +261,7 @@ class Table:
             result.append(Table(item, self.path, f"{self.dotted(key)}[{number}]"))
         return tuple(result)
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """Return the keys in file order and mark them all as known."""
         self._known.update(self.values)
         return tuple(self.values)

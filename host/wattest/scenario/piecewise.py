@@ -155,7 +155,10 @@ class Piecewise:
         """
         if not self.start_ns <= start_ns < end_ns or self.outside is Outside.REPEAT:
             raise ValueError("a window inside of a function that does not repeat expected")
-        inner = {self.start_ns, *self._knots, start_ns, end_ns}
+        inner = {*self._knots, start_ns, end_ns}
+        if self.outside is Outside.HOLD:
+            # What is held beyond the ends stays what it was, even if the window touches them.
+            inner |= {min(inner) - 1, max(inner) + 1}
         knots = sorted(inner)
         ends: list[Fraction] = []
         for left, right in pairwise(knots):
@@ -171,7 +174,7 @@ class Piecewise:
     def _value_before(self, t_ns: int) -> Fraction:
         """Return the limit from the left."""
         if not self.start_ns < t_ns <= self.end_ns:
-            return self.value(t_ns)
+            return self.value(t_ns - 1)
         index = bisect_left(self._knots, t_ns) - 1
         left, right = self._knots[index], self._knots[index + 1]
         a, b = self._first[index], self._last[index]

@@ -58,7 +58,7 @@ def _read(table: Table) -> Scenario:
             "duration", minimum_ns=NS_PER_S, maximum_ns=_DURATION_MAX_NS
         ),
         interval_ms=read_interval_ms(table, 60 * NS_PER_S),
-        weather={name: read_weather(weather.table(name)) for name in weather.keys()},  # noqa: SIM118
+        weather={name: read_weather(weather.table(name)) for name in weather.names()},
         nodes=nodes,
         parties=tuple(_party(entry) for entry in table.tables("party")),
         contracts=tuple(_contract(entry, folder) for entry in table.tables("contract")),
