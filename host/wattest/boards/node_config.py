@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from wattest.boards.model import Board
 
+_SYNC_VALID_S = 93_600
+"""26 h: a clock set once a day stays synchronised, with two hours to spare."""
+
 
 def node_config(
     board: Board, *, serial: str, interval_ms: int, ueid: str | None = None
@@ -49,6 +52,7 @@ def node_config(
         "journal_bytes": board.journal.total_bytes,
         "journal_segment_bytes": board.journal.segment_bytes,
         "watchdog_ms": board.watchdog_ms,
+        "sync_valid_s": _SYNC_VALID_S,
     }
     if ueid is not None:
         config["ueid"] = ueid
