@@ -27,9 +27,9 @@ NOTES: Mapping[Flag, str] = {
     Flag.EST: "a part is estimated by the rule of the terms",
     Flag.UNMETERED: "some time is covered by no record; see the evidence",
     Flag.DERIVED_TIME: "the time of some records was derived from a later signed event",
-    Flag.MISSING: "records are missing in between; cumulative registers lose no energy by it",
-    Flag.REGISTER_FAULT: "a register ran backwards or too fast; that part is not billed",
-    Flag.CONFLICT: "a node signed two different records under one number; neither is used",
+    Flag.MISSING: "records are missing in between; no energy is lost by that",
+    Flag.REGISTER_FAULT: "a register ran backwards or too fast; not billed",
+    Flag.CONFLICT: "one number was signed for two contents; neither is used",
     Flag.CLOCK_BACKWARDS: "a node's clock was set back over earlier records",
     Flag.UNTIMED: "some records have no time; their energy shows in the next ones",
     Flag.STATUS: "the sensor path was not good all the time",
@@ -48,7 +48,7 @@ def read_statement(data: bytes) -> dict[str, Any]:
         SettlementError: not deterministic CBOR, or not a statement of this format.
     """
     try:
-        document = cbor.decode(data, max_bytes=1 << 22)
+        document = cbor.decode(data, max_depth=12, max_bytes=1 << 22)
     except CborError as exc:
         raise SettlementError(f"statement: {exc}") from exc
     if not isinstance(document, dict) or document.get("format") != STATEMENT_FORMAT:
