@@ -178,7 +178,10 @@ class SqliteStore:
 
     def find_record(self, kid: bytes, ctx: int, seq: int) -> RecordRow | None:
         """Return the row of an identity."""
-        sql = f"SELECT {_RECORD_COLUMNS} FROM record WHERE kid = ? AND ctx = ? AND seq = ?"  # noqa: S608
+        sql = (
+            f"SELECT {_RECORD_COLUMNS} FROM record "  # noqa: S608
+            "WHERE kid = ? AND ctx = ? AND seq = ?"
+        )
         return next(map(_record, self._fetch(sql, (kid, ctx, seq))), None)
 
     def find_conflict(
