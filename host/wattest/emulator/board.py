@@ -89,7 +89,8 @@ class EmulatedBoard:
         )
         self._subscribers: list[Callable[[int, bytes], None]] = []
         self._console = Console(self._send, banner=board_text.banner(self.wiring.machine))
-        self._due_ns: int | None = None
+        self._due_ns: int | None = None  # end of a pause: boot loaders, deep sleep
+        self._guest_due_ns: int | None = None
         self._session: GuestSession | None = None
         self.world.add(self)
 
@@ -162,6 +163,7 @@ class EmulatedBoard:
         """Cut the supply now, whatever the board is doing."""
         self._stop_guest("power off")
         self.power = Power.OFF
+        self._due_ns = None
         self.world.wake(self)
 
     def brown_out(self) -> None:
@@ -239,41 +241,47 @@ class EmulatedBoard:
 
     def next_ns(self) -> int | None:
         """Return when it wants to run."""
-        if self.power in (Power.BOOTING, Power.DEEP_SLEEP):
+        session = self._session
+        if session is None:
             return self._due_ns
-        vm = self.vm
-        if vm is None:
-            return None
-        times = [
-            vm.next_ns(),
-            self._hardware.timers.next_ns(),
-            self._hardware.watchdog.deadline_ns,
-        ]
-        return min((time for time in times if time is not None), default=None)
+        due = self._guest_due_ns = session.vm.next_ns()
+        alarm = self._hardware.alarm_ns()
+        if alarm is None:
+            return due
+        return alarm if due is None or alarm < due else due
 
     def step(self) -> None:
         """Run to the next wait, or one slice on."""
-        if self.power is Power.BOOTING:
-            self._boot(cold=True)
-            return
-        if self.power is Power.DEEP_SLEEP:
-            self._start(DEEPSLEEP_RESET, board_text.ROM_DEEPSLEEP)
-            return
-        vm = self.vm
-        if vm is None:
+        session = self._session
+        if session is None:
+            self._leave_pause()
             return
         now_ns = self.world.now_ns
+        alarm = self._hardware.alarm_ns()
+        if alarm is not None and alarm <= now_ns:
+            self._alarm(now_ns)
+            return
+        if self._guest_due_ns is not None and self._guest_due_ns <= now_ns:
+            session.vm.poll()
+            self._look_at(session.vm)
+
+    def _leave_pause(self) -> None:
+        """What the board was waiting for without an interpreter has come."""
+        if self.power is Power.BOOTING:
+            self._boot(cold=True)
+        elif self.power is Power.DEEP_SLEEP:
+            self._start(DEEPSLEEP_RESET, board_text.ROM_DEEPSLEEP)
+
+    def _alarm(self, now_ns: int) -> None:
+        """The watchdog or a timer is due."""
         watchdog = self._hardware.watchdog
         if watchdog.deadline_ns is not None and watchdog.deadline_ns <= now_ns:
-            self._send(board_text.watchdog(now_ns - vm.ticks_origin_ns))
+            assert self.vm is not None
+            self._send(board_text.watchdog(now_ns - self.vm.ticks_origin_ns))
             self._start(WDT_RESET, board_text.ROM_SOFTWARE)
             return
         for callback, number in self._hardware.timers.take_due(now_ns):
             self._interrupt(callback, number)
-        due = vm.next_ns()
-        if due is not None and due <= now_ns:
-            vm.poll()
-            self._look_at(vm)
 
     # ---- inside: guests come and go ----------------------------------------------------------
 

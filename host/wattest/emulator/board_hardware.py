@@ -85,3 +85,10 @@ class Hardware:
         self.pins.reset()
         self.timers.reset()
         self.watchdog.reset()
+
+    def alarm_ns(self) -> int | None:
+        """Return when the watchdog or a timer is due, or None."""
+        bite, tick = self.watchdog.deadline_ns, self.timers.due_ns
+        if bite is None or (tick is not None and tick < bite):
+            return tick
+        return bite

@@ -20,6 +20,7 @@ from wattest.emulator.peripherals import RTC_MEMORY_BYTES
 
 REQUEST_BYTES = 32
 _WORDS = struct.Struct("<8I")
+_ANSWERS = [struct.Struct(f"<{count}I") for count in range(4)]
 _DEADLINE = struct.Struct("<IIQ")
 _FOREVER = 0xFFFFFFFF
 _TIME_UP, _INPUT_READY = 1, 2
@@ -106,7 +107,7 @@ class BoardRequests:
         else:
             raise OSError(errno.EINVAL, "unknown request")
         if answer:
-            vm.write(address, struct.pack(f"<{len(answer)}I", *answer))
+            vm.write(address, _ANSWERS[len(answer)].pack(*answer))
         return REQUEST_BYTES
 
     # ---- waiting ------------------------------------------------------------

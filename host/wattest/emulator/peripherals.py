@@ -1,7 +1,7 @@
 """Pins, timers, watchdog, real-time clock and analogue inputs of one board.
 
 All of it is state and arithmetic on virtual time; nothing runs by itself. The board asks
-:meth:`Timers.next_ns` and :attr:`Watchdog.deadline_ns` when something is due.
+:attr:`Timers.due_ns` and :attr:`Watchdog.deadline_ns` when something is due.
 """
 
 from __future__ import annotations
@@ -85,14 +85,20 @@ class _Timer:
 
 
 class Timers:
-    """Hardware timers whose callbacks are soft interrupts."""
+    """Hardware timers whose callbacks are soft interrupts.
+
+    Attributes:
+        due_ns: when the next timer is due, or None.
+    """
 
     def __init__(self) -> None:
         self._timers: dict[int, _Timer] = {}
+        self.due_ns: int | None = None
 
     def reset(self) -> None:
         """Stop them all."""
         self._timers.clear()
+        self.due_ns = None
 
     def start(
         self, number: int, *, callback: int, period_ns: int, periodic: bool, now_ns: int
@@ -101,10 +107,12 @@ class Timers:
         self._timers[number] = _Timer(
             callback=callback, due_ns=now_ns + period_ns, period_ns=period_ns, periodic=periodic
         )
+        self._find_next()
 
     def stop(self, number: int) -> None:
         """Stop timer ``number`` if it runs."""
         self._timers.pop(number, None)
+        self._find_next()
 
     def elapsed_ms(self, number: int, now_ns: int) -> int:
         """Return milliseconds since the current period began."""
@@ -112,10 +120,6 @@ class Timers:
         if timer is None:
             return 0
         return max(0, timer.period_ns - (timer.due_ns - now_ns)) // 1_000_000
-
-    def next_ns(self) -> int | None:
-        """Return when the next timer is due."""
-        return min((timer.due_ns for timer in self._timers.values()), default=None)
 
     def take_due(self, now_ns: int) -> list[tuple[int, int]]:
         """Return ``(callback id, timer number)`` of all that are due, in order of time.
@@ -136,7 +140,11 @@ class Timers:
                 timer.due_ns += (missed + 1) * timer.period_ns
             else:
                 del self._timers[number]
+        self._find_next()
         return fired
+
+    def _find_next(self) -> None:
+        self.due_ns = min((timer.due_ns for timer in self._timers.values()), default=None)
 
 
 @dataclass(slots=True, kw_only=True)
