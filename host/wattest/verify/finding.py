@@ -94,7 +94,10 @@ STEPS: Final[tuple[tuple[str, tuple[FindingCode, ...]], ...]] = (
         "enrolment: serial, firmware and configuration",
         (FindingCode.WRONG_SERIAL, FindingCode.WRONG_CFG),
     ),
-    ("identity: (kid, ctx, seq) not seen before", (FindingCode.REPLAY, FindingCode.FORK)),
+    (
+        "identity: (kid, ctx, seq) not seen before, no second branch",
+        (FindingCode.REPLAY, FindingCode.FORK),
+    ),
     ("numbering: no number missing", (FindingCode.GAP, FindingCode.LATE)),
     ("chain: prev names the record before", (FindingCode.CHAIN_BREAK,)),
     (

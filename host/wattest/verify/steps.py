@@ -110,7 +110,11 @@ def _gap(
 
 
 def check_chain(stream: Stream, record: Record, found: Findings) -> None:
-    """Step 7: prev names the record before, over all streams of the key."""
+    """Step 7: prev names the record before, over all streams of the key.
+
+    A node that seals two successors of one record is two nodes: that is a fork (step 5), whatever
+    numbers they bear.
+    """
     if record.prev in stream.head_digests or any(f.code is FindingCode.GAP for f in found):
         return
     evidence = (("prev", record.prev), ("expected", stream.head_digests[0]))
@@ -128,7 +132,9 @@ def check_chain(stream: Stream, record: Record, found: Findings) -> None:
     elif stream.last is None:
         message = "first record of the key must have prev zero"
     elif stream.remembers(record.prev):
-        message = "prev names an older record: the chain has two branches"
+        message = "prev names an older record: the chain has two branches, equivocation"
+        found.append(finding(record, FindingCode.FORK, Severity.ERROR, message, *evidence))
+        return
     else:
         message = "prev names a record not seen here"
     found.append(finding(record, FindingCode.CHAIN_BREAK, Severity.ERROR, message, *evidence))
@@ -193,7 +199,7 @@ def check_clocks(stream: Stream, last: Record, record: Record, found: Findings) 
     if step_ms < 0:
         message = f"time ran backwards by {-step_ms} ms without a time-set event"
         found.append(finding(record, FindingCode.CLOCK_BACKWARDS, Severity.ERROR, message))
-    elif same_boot and last.time_ms is not None:
+    elif same_boot and last.time_ms is not None and record.mono_ms >= last.mono_ms:
         elapsed_ms = record.mono_ms - last.mono_ms
         if abs(step_ms - elapsed_ms) > CLOCK_STEP_MS + elapsed_ms // 100:
             message = f"time went {step_ms} ms while uptime went {elapsed_ms} ms"
