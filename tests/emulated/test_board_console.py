@@ -69,6 +69,16 @@ def test_bytes_may_arrive_at_a_time_to_come(bench: Bench) -> None:
     assert "at 475" in shown
 
 
+def test_line_carries_115200_bits_a_second_both_ways(bench: Bench) -> None:
+    bench.start(
+        "import sys, time\nsys.stdin.read(1)\nt = time.ticks_us()\nsys.stdin.read(99)\n"
+        "u = time.ticks_us()\nprint('x' * 999)\nprint(u - t, time.ticks_us() - u)"
+    )
+    received, sent = map(int, bench.type(b"x" * 100).splitlines()[1].split())
+    assert received == pytest.approx(68 * 86.8, abs=300)  # the first 32 arrive together
+    assert sent == pytest.approx(1001 * 86.8, abs=1000)
+
+
 def test_program_may_switch_the_interrupt_character_off(bench: Bench) -> None:
     bench.start(
         "import micropython, sys\nmicropython.kbd_intr(-1)\nprint(repr(sys.stdin.read(2)))"

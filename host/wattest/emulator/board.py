@@ -13,6 +13,7 @@ from enum import Enum, auto
 from wattest.emulator import board_text
 from wattest.emulator.board_guest import BoardWiring, GuestSession
 from wattest.emulator.board_hardware import Hardware, I2cWiring
+from wattest.emulator.board_line import ReceiveLine
 from wattest.emulator.board_requests import DeepSleep, ResetRequest
 from wattest.emulator.console import Console
 from wattest.emulator.engine import Engine
@@ -92,6 +93,7 @@ class EmulatedBoard:
         self._due_ns: int | None = None  # end of a pause: boot loaders, deep sleep
         self._guest_due_ns: int | None = None
         self._session: GuestSession | None = None
+        self._line = ReceiveLine(self.world, line_ns=self.wiring.line_ns, deliver=self._receive)
         self.world.add(self)
 
     # ---- looking at it -----------------------------------------------------------------------
@@ -200,15 +202,18 @@ class EmulatedBoard:
     # ---- the world around it -----------------------------------------------------------------
 
     def feed(self, data: bytes, t_ns: int | None = None) -> None:
-        """Send bytes to its console, arriving at ``t_ns`` (now if None or past)."""
-        if t_ns is not None and t_ns > self.world.now_ns:
-            self.world.call_at(t_ns, lambda: self.feed(data))
-            return
+        """Send bytes to its console, starting at ``t_ns`` (now if None or past).
+
+        They arrive at the speed of the line, behind what was sent before.
+        """
+        self._line.send(data, t_ns or 0)
+
+    def _receive(self, data: bytes) -> None:
+        """Bytes are at the UART: into the ring, but the interrupt character acts at once."""
         vm = self.vm
         if vm is None:
             return  # no UART without a running chip
-        now_ns = self.world.now_ns
-        console = self._console
+        now_ns, console = self.world.now_ns, self._console
         accepted = bytearray()
         room = UART_RING_BYTES - len(vm.stdin)
         for byte in data:

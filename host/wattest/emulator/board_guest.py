@@ -41,6 +41,7 @@ class BoardWiring:
         cpu_hz: what ``machine.freq`` says.
         i2c_pins: default ``(scl, sda)`` of each hardware controller.
         boot_delay_ns: from reset to the first byte code: boot loaders and start-up.
+        baud: speed of the console's UART, 10 bits a byte; 0 for a line without delay.
     """
 
     machine: str = "Generic ESP32 module (emulated) with ESP32"
@@ -49,6 +50,11 @@ class BoardWiring:
     cpu_hz: int = 160_000_000
     i2c_pins: tuple[tuple[int, int], ...] = ((18, 19), (25, 26))
     boot_delay_ns: int = BOOT_DELAY_NS
+    baud: int = 115_200
+
+    def line_ns(self, size_bytes: int) -> int:
+        """Return how long ``size_bytes`` take on the console's line."""
+        return size_bytes * 10_000_000_000 // self.baud if self.baud else 0
 
 
 class GuestSession:
@@ -84,6 +90,7 @@ class GuestSession:
         now_ns: int,
         cold: bool,
     ) -> None:
+        self._wiring = wiring
         self._flash = flash
         self._console = console
         disk = LittleFs.mount(wiring.layout.vfs(flash), format_if_needed=True)
@@ -106,7 +113,7 @@ class GuestSession:
             filesystem=self._files,
             handlers={b"rom": _place_rom, b"console": self._serve_console},
             devices={"board": requests},
-            on_output=lambda data, _t_ns: console.output(data),
+            on_output=self._write,
             seed=seed,
             start_ns=now_ns,
             unix_offset_ns=hardware.rtc.offset_ns,
@@ -121,6 +128,11 @@ class GuestSession:
         self._flash.on_busy = None
         self.vm.kill(detail)
         self.vm.close()
+
+    def _write(self, data: bytes, _t_ns: int) -> None:
+        """A program that prints waits for the line, as with the UART's small buffer."""
+        self.vm.advance(self._wiring.line_ns(len(data)))
+        self._console.output(data)
 
     def _set_interrupt_char(self, char: int) -> None:
         self._console.interrupt_char = char

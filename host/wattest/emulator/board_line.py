@@ -1,0 +1,41 @@
+"""The wire towards a board's UART: bytes arrive at the speed of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from wattest.emulator.world import World
+
+_PIECE_BYTES = 32  # bytes that arrive as one event
+
+
+class ReceiveLine:
+    """Carries bytes to a board, each piece at its own time, in order.
+
+    Args:
+        world: whose time it is.
+        line_ns: how long that many bytes take; 0 for a line without delay.
+        deliver: takes what has arrived.
+    """
+
+    def __init__(
+        self, world: World, *, line_ns: Callable[[int], int], deliver: Callable[[bytes], None]
+    ) -> None:
+        self._world = world
+        self._line_ns = line_ns
+        self._deliver = deliver
+        self._free_ns = 0
+
+    def send(self, data: bytes, t_ns: int) -> None:
+        """Send ``data`` from ``t_ns`` on (or now), behind what was sent before."""
+        world = self._world
+        start_ns = max(world.now_ns, t_ns, self._free_ns)
+        for at in range(0, len(data), _PIECE_BYTES):
+            piece = data[at : at + _PIECE_BYTES]
+            arrival_ns = start_ns + self._line_ns(at + len(piece))
+            if arrival_ns > world.now_ns:
+                world.call_at(arrival_ns, partial(self._deliver, piece))
+            else:
+                self._deliver(piece)
+        self._free_ns = start_ns + self._line_ns(len(data))
