@@ -93,15 +93,19 @@ def _edges_nj(load: LoadProfile, board: Board, t0_ns: int, t1_ns: int) -> Fracti
     A sample may be two periods behind, so at each edge two periods of the larger power may be
     missing, counted twice, or counted in the other direction.
     """
-    late_s = Fraction(2 * board.meter.sample_period_ms, 1000)
+    late_ns = 2 * board.meter.sample_period_ms * 10**6
     peak_uw = max(abs(load.power.minimum), abs(load.power.maximum))
-    moved_uw = 2 * peak_uw
-    previous = 0
-    denominator = load.power.denominator
+    crossings = Fraction(0)
+    sign, behind = 0, Fraction(0)
     for left, right, first, last in load.power.pieces():
-        if right <= t0_ns or left >= t1_ns:
+        if right <= t0_ns or left >= t1_ns or first == last == 0:
             continue
-        if previous * (first or last) < 0:
-            moved_uw += Fraction(2 * max(abs(previous), abs(first), abs(last)), denominator)
-        previous = last or first or previous
-    return moved_uw * 1000 * late_s
+        # A straight line through zero is still small when the late sample is over.
+        reach = Fraction(min(late_ns, right - left), right - left)
+        ahead = Fraction(abs(first)) if first else abs(last) * reach
+        if sign * (first or last) < 0:
+            crossings += max(ahead, behind)
+        sign = last or first
+        behind = Fraction(abs(last)) if last else abs(first) * reach
+    moved_uw = 2 * peak_uw + 2 * crossings / load.power.denominator
+    return moved_uw * 1000 * Fraction(late_ns, 10**9)
