@@ -1,12 +1,19 @@
 """The SQLite store: what it refuses, what it says, and that nothing is lost when it fails."""
 
+import os
+import resource
+import shutil
 import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from ledger_samples import SampleNode, entry_of, fill, plain, signer
 from wattest.errors import StoreError
 from wattest.ledger import Duplicate, Ledger, LedgerView, Receipt
+from wattest.ledger.audit import audit_report
 from wattest.store import SqliteStore
 
 
@@ -264,3 +271,104 @@ def test_damage_of_the_file_structure_is_reported(path):
     path.write_bytes(bytes(data))
     with SqliteStore(path, read_only=True) as store:
         assert any("freelist" in line for line in store.damage())
+
+
+@pytest.fixture
+def file_size_limit():
+    """Let every write beyond a size fail, as a full disk does: in the middle of a write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 100, 4096, 5000, 20_000, 60_000])
+def test_write_that_fails_half_way_loses_nothing(path, file_size_limit, room):
+    store = SqliteStore(path)
+    ledger, node = Ledger(store, signer()), SampleNode()
+    fill(ledger, node, 50)
+    root = ledger.root()
+    more = [entry_of(node.reading()) for _ in range(200)]
+    log = path.with_name("ledger.sqlite-wal")
+    file_size_limit(log.stat().st_size + room)
+    with pytest.raises(StoreError, match=r"the disk (is full|reports an error) .appending 200"):
+        ledger.append(more)
+    file_size_limit(resource.RLIM_INFINITY)
+    assert (ledger.size, ledger.root()) == (51, root)
+    assert ledger.append(more)[-1] == Receipt(index=250, size=251)
+    store.close()
+    with SqliteStore(path, read_only=True) as again:
+        assert audit_report(again, signer().verifier).sound
+
+
+def test_ledger_that_cannot_be_made_leaves_room_for_another_try(path, file_size_limit):
+    file_size_limit(1000)
+    with pytest.raises(StoreError, match=r"the disk (is full|reports an error) .opening"):
+        SqliteStore(path)
+    file_size_limit(resource.RLIM_INFINITY)
+    filled(path)
+
+
+def test_ledger_of_a_killed_writer_is_read_from_its_log(path, tmp_path):
+    store = SqliteStore(path)
+    fill(Ledger(store, signer()), SampleNode(), 30)
+    other = tmp_path / "copy"
+    other.mkdir()
+    for name in ("ledger.sqlite", "ledger.sqlite-wal"):
+        shutil.copy(path.with_name(name), other / name)
+    store.close()
+    with SqliteStore(other / "ledger.sqlite", read_only=True) as copy:
+        assert LedgerView(copy, signer().verifier).size == 31
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+@contextmanager
+def nothing_can_be_written(folder):
+    """Take away the right to write, as a read-only medium does; root has to step down for it."""
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if user == 0:
+            os.seteuid(0)
+
+
+def test_ledger_is_read_where_nothing_can_be_written(open_folder):
+    path = open_folder / "ledger.sqlite"
+    filled(path)
+    with nothing_can_be_written(open_folder), SqliteStore(path, read_only=True) as store:
+        assert LedgerView(store, signer().verifier).size == 21
+    assert [file.name for file in open_folder.iterdir()] == ["ledger.sqlite"]
+
+
+def test_log_that_cannot_be_read_is_not_passed_over(path, open_folder):
+    store = SqliteStore(path)
+    fill(Ledger(store, signer()), SampleNode(), 30)
+    for name in ("ledger.sqlite", "ledger.sqlite-wal"):
+        shutil.copy(path.with_name(name), open_folder / name)
+    store.close()
+    with (
+        nothing_can_be_written(open_folder),
+        pytest.raises(StoreError, match="the file cannot be opened"),
+    ):
+        SqliteStore(open_folder / "ledger.sqlite", read_only=True)
+
+
+def test_folder_that_cannot_be_written_to_gets_no_ledger(open_folder):
+    with (
+        nothing_can_be_written(open_folder),
+        pytest.raises(StoreError, match="the file cannot be opened") as caught,
+    ):
+        SqliteStore(open_folder / "ledger.sqlite")
+    assert "check the path and its permissions" in caught.value.diagnostics()

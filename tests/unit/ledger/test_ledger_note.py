@@ -137,6 +137,23 @@ def test_signed_checkpoint_with_any_flipped_bit_does_not_open():
             signer.verifier.open(bytes(broken))
 
 
+def test_note_has_one_spelling():
+    """Whatever is read writes back as the same bytes."""
+    note = CheckpointSigner("wattest/x", b"\x01" * 32).sign(7, b"\x02" * 32).note
+    accepted = 0
+    for place in range(len(note)):
+        for bit in range(8):
+            broken = bytearray(note)
+            broken[place] ^= 1 << bit
+            try:
+                read = parse_note(bytes(broken))
+            except NoteError:
+                continue
+            accepted += 1
+            assert read.encode() == bytes(broken)
+    assert accepted > 100
+
+
 def test_checkpoint_signed_for_another_origin_is_refused():
     signer = CheckpointSigner("wattest/x", b"\x01" * 32)
     text = Checkpoint(origin="wattest/y", size=1, root=bytes(32)).to_text()
