@@ -18,7 +18,7 @@ from wattest.wire.frame import (
     parse_line,
 )
 from wattest.wire.keys import kid_of, public_key_of, spki_der
-from wattest.wire.message import Hello, Op, Refusal
+from wattest.wire.message import FrameKind, Hello, LineKind, Op, Refusal
 from wattest.wire.record import (
     OBIS_EXPORT,
     OBIS_IMPORT,
@@ -49,10 +49,12 @@ __all__ = [
     "EventKind",
     "Frame",
     "FrameFault",
+    "FrameKind",
     "FrameScanner",
     "Hello",
     "Input",
     "KeptFinding",
+    "LineKind",
     "Op",
     "Record",
     "Refusal",
