@@ -43,6 +43,7 @@ _ERRNO = {
 }
 _DISK_VERSION = 0x00020000
 _READ_AHEAD_BYTES = 1024
+_LISTING_WORTH = 3
 
 T = TypeVar("T")
 
@@ -82,6 +83,50 @@ class _OpenFile:
         self.at = 0
 
 
+class _Listings:
+    """Folders as they were read last, so that a search along ``sys.path`` is quick.
+
+    Forgotten whenever something changes. A folder is read whole only when it is asked for again
+    and again; reading costs no flash operation, so nobody can tell.
+    """
+
+    def __init__(self, read: Callable[[str], list[tuple[str, bool, int]]]) -> None:
+        self._read = read
+        self._folders: dict[str, dict[str, FileStat] | None] = {}
+        self._asked: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """Something was or may have been changed."""
+        if self._asked:
+            self._folders.clear()
+            self._asked.clear()
+
+    def find(self, path: str) -> FileStat | None:
+        """Return what is at ``path``, or None when that is not known.
+
+        Raises:
+            OSError: it is known that nothing is there.
+        """
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            asked = self._asked[folder] = self._asked.get(folder, 0) + 1
+            if asked < _LISTING_WORTH:
+                return None
+            self._folders[folder] = self._list(folder or "/")
+        listing = self._folders[folder]
+        found = None if listing is None else listing.get(name)
+        if found is None:
+            raise OSError(errno.ENOENT, path)
+        return found
+
+    def _list(self, folder: str) -> dict[str, FileStat] | None:
+        try:
+            entries = self._read(folder)
+        except FileNotFoundError:
+            return None
+        return {name: FileStat(is_dir, size, 0) for name, is_dir, size in entries}
+
+
 class LittleFs:
     """A mounted littlefs; implements the guest's ``FileSystem`` port.
 
@@ -104,6 +149,7 @@ class LittleFs:
             disk_version=_DISK_VERSION,
         )
         self._fs = lfs.LFSFilesystem()
+        self._listings = _Listings(self.entries)
 
     @classmethod
     def mount(cls, partition: Partition, *, format_if_needed: bool = False) -> LittleFs:
@@ -136,6 +182,9 @@ class LittleFs:
         """Return kind and size of ``path``."""
         if path == "/":
             return FileStat(True, 0, 0)
+        known = self._listings.find(path)
+        if known is not None:
+            return known
         found = self._call(lfs.stat, path)
         if found.type == _TYPE_DIR:
             return FileStat(True, 0, 0)
@@ -151,6 +200,8 @@ class LittleFs:
             | (0x400 if mode.truncate else 0)
             | (0x800 if mode.append else 0)
         )
+        if mode.writable:
+            self._listings.forget()
         handle = self._call(lfs.file_open, path, lfs.LFSFileFlag(flags))
         return _OpenFile(handle, reads_only=not mode.writable)
 
@@ -181,10 +232,14 @@ class LittleFs:
 
     def sync(self, handle: _OpenFile) -> None:
         """Commit the file to flash."""
+        if not handle.reads_only:
+            self._listings.forget()
         self._call(lfs.file_sync, handle.handle)
 
     def close(self, handle: _OpenFile) -> None:
         """Commit the file to flash and forget the handle."""
+        if not handle.reads_only:
+            self._listings.forget()
         self._call(lfs.file_close, handle.handle)
 
     def listdir(self, path: str) -> list[tuple[str, bool]]:
@@ -193,22 +248,26 @@ class LittleFs:
 
     def mkdir(self, path: str) -> None:
         """Make one directory."""
+        self._listings.forget()
         self._call(lfs.mkdir, path)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
         if not self.stat(path).is_dir:
             raise OSError(errno.ENOTDIR, path)
+        self._listings.forget()
         self._call(lfs.remove, path)
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
         if self.stat(path).is_dir:
             raise OSError(errno.EISDIR, path)
+        self._listings.forget()
         self._call(lfs.remove, path)
 
     def rename(self, old: str, new: str) -> None:
         """Move ``old`` to ``new``, replacing a file that is there; atomic over power loss."""
+        self._listings.forget()
         self._call(lfs.rename, old, new)
 
     # ---- what the guest's port does not ask for ----------------------------------------
