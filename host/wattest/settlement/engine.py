@@ -4,7 +4,7 @@ The same terms, records, enrolments and cut-off give the same bytes, in any orde
 any machine. The steps:
 
     1. keep the readings of the contract's assets; refuse a key nobody enrolled
-    2. put each key's readings into node order and find the points of its registers   track.py
+    2. put each key's readings into the order of their times, as points               track.py
     3. measure each asset between the ends of the period                              usage.py
     4. apply the policy for unmetered time
     5. price each line and round it once                                              price.py
@@ -58,8 +58,8 @@ def settle(
     Args:
         terms: of the contract.
         readings: every verified record up to the cut-off, of any asset, any order. Those of the
-            period are enough, and of each key those around it in the order it made them, back to
-            the last and on to the first usable one outside: more does not change the result.
+            period are enough, and of each key those back to the last usable one before it and on
+            to the first usable one after it: more does not change the result.
         period: one of the contract's settlement periods (``period.period_at``).
         nodes: every enrolment that stands behind a reading.
         cutoff: size and root of the checkpoint that bounds the readings.

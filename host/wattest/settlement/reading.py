@@ -28,7 +28,7 @@ class SettlementReading:
         kid: key, 8 bytes; with ``ctx`` and ``seq`` the identity of the record.
         ctx: 0 fiscal reading, 1 transaction reading, 2 event.
         seq: number within ``ctx``, from 1.
-        bootcount: boots of the node, for the order of its records.
+        bootcount: boots of the node; within one, ``mono_ms`` says how long an interval was.
         mono_ms: ms since that boot of the register latch.
         time_ms: ms since 1970 UTC of the register latch, or ``None`` if nobody knows.
         time_derived: the host derived the time from a later signed time-set event.

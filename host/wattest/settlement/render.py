@@ -30,7 +30,7 @@ NOTES: Mapping[Flag, str] = {
     Flag.MISSING: "records are missing in between; no energy is lost by that",
     Flag.REGISTER_FAULT: "a register ran backwards or too fast; not billed",
     Flag.CONFLICT: "one number was signed for two contents; neither is used",
-    Flag.CLOCK_BACKWARDS: "a node's clock was set back over earlier records",
+    Flag.CLOCK_BACKWARDS: "times and numbers of records disagree: a clock was set back",
     Flag.UNTIMED: "some records have no time; their energy shows in the next ones",
     Flag.STATUS: "the sensor path was not good all the time",
     Flag.INPUT: "energy that did not come from the sensor is not billed",

@@ -1,9 +1,9 @@
-"""The readings of one key, put into the order in which the node made them.
+"""The readings of one key in the order of their times, as points at which registers may be read.
 
-Arrival order means nothing: records are sorted by boot and time since boot. From the sorted
-records come the *points*, at which registers may be read: strictly later and later, so that one
-function of time gives a register's value. Where a clock went backwards the later record wins,
-because setting the clock corrects.
+Arrival order means nothing, and neither do the numbers of records: time alone puts them in order,
+so that one function of time gives a register's value. A clock that was set back, or a copied board
+that signs with the same key, can only make registers look as if they ran backwards, and such deltas
+are not billed (``register.py``): whatever the order of the points, nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter, lt
 
-from wattest.settlement.reading import CTX_FISCAL, SettlementReading
+from wattest.settlement.reading import (
+    CTX_EVENT,
+    CTX_FISCAL,
+    CTX_TRANSACTION,
+    SettlementReading,
+)
 from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy, Window
 
-_NODE_ORDER = attrgetter("bootcount", "mono_ms", "ctx", "seq")
+_TIME_ORDER = attrgetter("time_ms", "bootcount", "mono_ms", "ctx", "seq")
+_NUMBER_ORDER = attrgetter("ctx", "seq")
 
 
 class Flag(StrEnum):
@@ -38,7 +44,7 @@ class Flag(StrEnum):
     CONFLICT = "CONFLICT"
     """A node signed two different records of one identity; neither is used."""
     CLOCK_BACKWARDS = "CLOCK_BACKWARDS"
-    """A node's clock was set back over earlier readings."""
+    """Times and numbers disagree: a clock was set back, or two boards sign with one key."""
     UNTIMED = "UNTIMED"
     """Readings without any time; their energy shows in the next one that has it."""
     STATUS = "STATUS"
@@ -55,11 +61,11 @@ class Flag(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One key's readings in node order.
+    """One key's readings in the order of their times.
 
     Args:
         kid: the key.
-        readings: every usable reading with a time, node order; may share instants.
+        readings: every usable reading with a time; may share instants.
         points: the readings at which registers are read, strictly ascending in time.
         times: their ``time_ms``.
         tainted: whether the interval that ends at a point saw input that is not the sensor.
@@ -81,7 +87,7 @@ class Track:
 def build_tracks(
     readings: Iterable[SettlementReading], policy: Policy, window: Window
 ) -> dict[bytes, Track]:
-    """Group readings by key, put each group into node order, keep what a window needs.
+    """Group readings by key, put each group into order, keep what a window needs.
 
     Args:
         readings: any order, repetitions allowed.
@@ -104,35 +110,43 @@ def build_tracks(
 def empty_track(kid: bytes) -> Track:
     """Return the track of a key that has no readings."""
     return Track(
-        kid=kid, readings=(), points=(), times=(), tainted=(), notes=(), fiscal=(), simulated=()
+        kid=kid,
+        readings=(),
+        points=(),
+        times=(),
+        tainted=(),
+        notes=(),
+        fiscal=(),
+        simulated=(),
     )
 
 
-def _build(kid: bytes, group: list[SettlementReading], policy: Policy, window: Window) -> Track:
-    group.sort(key=_NODE_ORDER)
-    group = _around(group, policy, window)
-    unique, conflicts = _deduplicate(group)
-    fiscal = tuple(sorted({r.seq for r in unique if r.ctx == CTX_FISCAL}))
-    times = _plain_times(unique)
-    if times and not conflicts:
+def _build(
+    kid: bytes, group: Sequence[SettlementReading], policy: Policy, window: Window
+) -> Track:
+    timed = sorted((r for r in group if r.time_ms is not None), key=_TIME_ORDER)
+    untimed = [r for r in group if r.time_ms is None] if len(timed) < len(group) else []
+    kept, conflicts = _deduplicate(_around(timed, policy, window))
+    between = _between(untimed, kept) if untimed else []
+    fiscal = tuple(sorted({r.seq for r in (*kept, *between) if r.ctx == CTX_FISCAL}))
+    times = tuple(r.time_ms for r in kept if r.time_ms is not None)
+    if not between and not conflicts and _is_plain(kept, times):
         return Track(
             kid=kid,
-            readings=tuple(unique),
-            points=tuple(unique),
+            readings=tuple(kept),
+            points=tuple(kept),
             times=times,
             tainted=(False,) * len(times),
             notes=(),
             fiscal=fiscal,
             simulated=(),
         )
-    builder = _Builder(policy)
-    for reading in unique:
-        if conflicts and (reading.ctx, reading.seq) in conflicts:
-            builder.skip(reading, Flag.CONFLICT)
-        elif reading.time_ms is None:
-            builder.skip(reading, Flag.UNTIMED)
+    builder = _Builder(policy, _followers(between, kept))
+    for reading, time_ms in zip(kept, times, strict=True):
+        if (reading.ctx, reading.seq) in conflicts:
+            builder.skip(reading, time_ms)
         else:
-            builder.add(reading, reading.time_ms)
+            builder.add(reading, time_ms)
     return Track(
         kid=kid,
         readings=tuple(builder.readings),
@@ -146,24 +160,24 @@ def _build(kid: bytes, group: list[SettlementReading], policy: Policy, window: W
 
 
 def _around(
-    group: list[SettlementReading], policy: Policy, window: Window
+    timed: list[SettlementReading], policy: Policy, window: Window
 ) -> list[SettlementReading]:
-    """Cut node-ordered readings down to those of the window and one usable one on each side.
+    """Cut ordered readings down to those of the window and one usable one on each side.
 
     What lies further away can then be given or not: the result is the same.
     """
-    times = [-1 if reading.time_ms is None else reading.time_ms for reading in group]
-    start_ms, end_ms = window.start_ms, window.end_ms
-    inside = [i for i, time_ms in enumerate(times) if start_ms <= time_ms <= end_ms]
-    first = inside[0] if inside else len(group)
-    before = [i for i in range(first) if 0 <= times[i] < start_ms and _usable(group[i], policy)]
-    low = before[-1] if before else 0
-    last = inside[-1] if inside else low
-    high = next(
-        (i for i in range(last, len(group)) if times[i] > end_ms and _usable(group[i], policy)),
-        len(group) - 1,
-    )
-    return group[low : high + 1]
+    times = [reading.time_ms for reading in timed if reading.time_ms is not None]
+    low = bisect_left(times, window.start_ms)
+    high = bisect_right(times, window.end_ms)
+    while low > 0:
+        low -= 1
+        if _usable(timed[low], policy):
+            break
+    while high < len(timed):
+        high += 1
+        if _usable(timed[high - 1], policy):
+            break
+    return timed[low:high]
 
 
 def _usable(reading: SettlementReading, policy: Policy) -> bool:
@@ -173,16 +187,18 @@ def _usable(reading: SettlementReading, policy: Policy) -> bool:
     return reading.status_ok or policy.status is not StatusPolicy.EXCLUDE
 
 
-def _plain_times(group: Sequence[SettlementReading]) -> tuple[int, ...]:
-    """Return the times of readings that need no care, the common case; else nothing."""
-    times = [reading.time_ms for reading in group if reading.time_ms is not None]
-    plain = len(times) == len(group) and all(map(lt, times, times[1:]))
-    if not plain or any(
+def _is_plain(kept: Sequence[SettlementReading], times: Sequence[int]) -> bool:
+    """Tell whether readings need no care, the common case."""
+    if not all(map(lt, times, times[1:])):
+        return False
+    for ctx in (CTX_FISCAL, CTX_TRANSACTION, CTX_EVENT):
+        seqs = [reading.seq for reading in kept if reading.ctx == ctx]
+        if not all(map(lt, seqs, seqs[1:])):
+            return False
+    return not any(
         reading.input or reading.input_after or reading.time_derived or not reading.status_ok
-        for reading in group
-    ):
-        return ()
-    return tuple(times)
+        for reading in kept
+    )
 
 
 def _deduplicate(
@@ -205,74 +221,105 @@ def _deduplicate(
     return list(unique.values()), conflicts
 
 
-class _Builder:
-    """Collects a track reading by reading, in node order."""
+def _between(
+    untimed: Sequence[SettlementReading], kept: Sequence[SettlementReading]
+) -> list[SettlementReading]:
+    """Return the readings without a time that lie, by their numbers, between kept ones."""
+    seqs: dict[int, list[int]] = {}
+    for reading in kept:
+        seqs.setdefault(reading.ctx, []).append(reading.seq)
+    ranges = {ctx: (min(numbers), max(numbers)) for ctx, numbers in sorted(seqs.items())}
+    return sorted(
+        (
+            reading
+            for reading in untimed
+            if reading.ctx in ranges
+            and ranges[reading.ctx][0] < reading.seq < ranges[reading.ctx][1]
+        ),
+        key=_NUMBER_ORDER,
+    )
 
-    def __init__(self, policy: Policy) -> None:
+
+def _followers(
+    between: Sequence[SettlementReading], kept: Sequence[SettlementReading]
+) -> dict[tuple[int, int], list[SettlementReading]]:
+    """Return, for the (ctx, seq) of kept readings, the ones without a time right before them."""
+    if not between:
+        return {}
+    names = sorted((reading.ctx, reading.seq) for reading in kept)
+    found: dict[tuple[int, int], list[SettlementReading]] = {}
+    for reading in between:
+        name = names[bisect_left(names, (reading.ctx, reading.seq))]
+        found.setdefault(name, []).append(reading)
+    return found
+
+
+class _Builder:
+    """Collects a track reading by reading, in the order of their times.
+
+    Args:
+        policy: which readings are points.
+        untimed: readings without a time, by the (ctx, seq) of the next one that has it.
+    """
+
+    def __init__(
+        self, policy: Policy, untimed: dict[tuple[int, int], list[SettlementReading]]
+    ) -> None:
         self.readings: list[SettlementReading] = []
         self.points: list[SettlementReading] = []
         self.times: list[int] = []
         self.tainted: list[bool] = []
         self.notes: list[tuple[int, Flag]] = []
         self.simulated: set[int] = set()
-        self._bad_status_out = policy.status is StatusPolicy.EXCLUDE
-        self._derived_out = policy.derived_time is DerivedTime.EXCLUDE
-        self._untimed: list[Flag] = []
-        self._last_ms = -1
+        self._policy = policy
+        self._untimed = untimed
+        self._newest = [0, 0, 0]
         self._dirty = False
         self._input_after = 0
 
     def add(self, reading: SettlementReading, time_ms: int) -> None:
-        """Take the next reading as a point if the policy allows it and its time is new."""
-        if reading.input or reading.input_after or self._input_after:
-            self._note_input(reading)
-        if not reading.status_ok:
-            self.notes.append((time_ms, Flag.STATUS))
-            if self._bad_status_out:
-                return
-        if reading.time_derived:
-            self.notes.append((time_ms, Flag.DERIVED_TIME))
-            if self._derived_out:
-                return
-        self.readings.append(reading)
-        if time_ms <= self._last_ms and not self._step_back(reading, time_ms):
+        """Take the next reading, as a point if the policy allows it and its time is new."""
+        self._look(reading, time_ms)
+        if not _usable(reading, self._policy):
             return
-        if self._untimed:
-            # their energy shows in this point's delta; before a first point there is no delta
-            self.notes.extend((time_ms, flag) for flag in self._untimed if self.times)
-            self._untimed.clear()
-        self.points.append(reading)
-        self.times.append(time_ms)
-        self.tainted.append(self._dirty)
-        self._last_ms = time_ms
-        self._dirty = False
-
-    def skip(self, reading: SettlementReading, flag: Flag) -> None:
-        """Leave a reading out; what its input says still holds for the interval."""
-        time_ms = reading.time_ms
-        if reading.input or reading.input_after or self._input_after:
-            self._note_input(reading)
-        if time_ms is None:
-            self._untimed.append(flag)
-        else:
-            self.notes.append((time_ms, flag))
-
-    def _note_input(self, reading: SettlementReading) -> None:
-        self._dirty = self._dirty or reading.input != 0 or self._input_after != 0
-        self._input_after = reading.input_after
-        self.simulated.update(source for source in (reading.input, reading.input_after) if source)
-
-    def _step_back(self, reading: SettlementReading, time_ms: int) -> bool:
-        """Make room for a reading that is not later than the last point; say whether it is one."""
-        last = self.points[-1]
-        if time_ms == self._last_ms and reading.registers == last.registers:
-            return False  # one latch, two records: a transaction begins on the minute
-        while self.times and self.times[-1] >= time_ms:
+        self.readings.append(reading)
+        if self.times and self.times[-1] == time_ms:
+            if reading.registers == self.points[-1].registers:
+                return  # one latch, two records: a transaction begins on the minute
+            self.notes.append((time_ms, Flag.CLOCK_BACKWARDS))
             self.points.pop()
             self.times.pop()
             self._dirty = self.tainted.pop() or self._dirty
-        self.notes.append((time_ms, Flag.CLOCK_BACKWARDS))
-        return True
+        self.points.append(reading)
+        self.times.append(time_ms)
+        self.tainted.append(self._dirty)
+        self._dirty = False
+
+    def skip(self, reading: SettlementReading, time_ms: int) -> None:
+        """Leave out a reading that contradicts another; its input still says something."""
+        self._look(reading, time_ms)
+        self.notes.append((time_ms, Flag.CONFLICT))
+
+    def _look(self, reading: SettlementReading, time_ms: int) -> None:
+        """Note what is doubtful about a reading, whether it becomes a point or not."""
+        for earlier in self._untimed.get((reading.ctx, reading.seq), ()):
+            self.notes.append((time_ms, Flag.UNTIMED))
+            self._see_input(earlier)
+        self._see_input(reading)
+        if not reading.status_ok:
+            self.notes.append((time_ms, Flag.STATUS))
+        if reading.time_derived:
+            self.notes.append((time_ms, Flag.DERIVED_TIME))
+        if reading.seq < self._newest[reading.ctx]:
+            self.notes.append((time_ms, Flag.CLOCK_BACKWARDS))
+        else:
+            self._newest[reading.ctx] = reading.seq
+
+    def _see_input(self, reading: SettlementReading) -> None:
+        """An interval is tainted by the record that ends it and by what its begin announced."""
+        self._dirty = self._dirty or reading.input != 0 or self._input_after != 0
+        self._input_after = reading.input_after
+        self.simulated.update(source for source in (reading.input, reading.input_after) if source)
 
 
 def missing_between(track: Track, points: Sequence[SettlementReading]) -> int:
