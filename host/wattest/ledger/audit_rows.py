@@ -45,7 +45,8 @@ class RowAudit:
                 return
             yield from self._check_record(entry, record)
             facts = facts_of(record)
-        yield from _compare_rows(entry.index, facts, rows)
+        if not self._rows.broken:
+            yield from _compare_rows(entry.index, facts, rows)
         conflicts = self._conflicts.pop(entry.index, [])
         yield from self._check_conflicts(entry, conflicts)
 
@@ -109,9 +110,14 @@ class RowAudit:
 
 
 class _RowCursor:
-    """Walks the record rows, which come by index, beside the entries."""
+    """Walks the record rows, which come by index, beside the entries.
+
+    Attributes:
+        broken: the rows could not be read to their end; from there on nothing can be compared.
+    """
 
     def __init__(self, reader: LedgerReader) -> None:
+        self.broken = False
         self._rows = reader.records()
         self._strays: list[AuditFinding] = []
         self._next = self._read()
@@ -142,6 +148,7 @@ class _RowCursor:
             return next(self._rows, None)
         except StoreError as exc:
             self._strays.append(_finding(AuditCode.UNREADABLE, "record", "", None, str(exc)))
+            self.broken = True
             return None
 
 

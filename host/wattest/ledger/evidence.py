@@ -50,7 +50,10 @@ class EvidenceChecks:
                 self.findings.append((entry.index, finding))
 
     def _check_finding(self, entry: Entry) -> Iterator[str]:
-        """A conflict must hold a validly signed record: else anybody could accuse a node."""
+        """A conflict must hold a validly signed record: else anybody could accuse a node.
+
+        That an earlier entry has the same identity is for the audit's comparison of rows.
+        """
         try:
             finding = parse_finding(entry.body)
         except DecodeError as exc:
@@ -58,6 +61,8 @@ class EvidenceChecks:
             return
         if finding.code != CONFLICT_CODE:
             return
-        verdict = self._verifier.check(finding.record or b"")
-        if not verdict.forked:
-            yield "the record it keeps does not conflict with a logged one under a valid signature"
+        enrolment = self._verifier.enrolment(finding.kid)
+        known = [] if enrolment is None else [enrolment]
+        verdict = Verifier(known).check(finding.record or b"")
+        if not verdict.accepted:
+            yield f"the record it keeps accuses nobody: {verdict.findings[0].message}"

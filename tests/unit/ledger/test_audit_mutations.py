@@ -5,6 +5,7 @@ row in a fresh copy and audits it. The seed is in the name of the test that fail
 """
 
 import random
+import re
 import sqlite3
 from contextlib import closing
 
@@ -168,3 +169,25 @@ def content_of(path):
             list(store.checkpoints()),
             store.head(),
         )
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("entry", "file: .*no such table: entry"),
+        ("edge", "file: .*no such table: edge"),
+        ("checkpoint", "file: .*no such table: checkpoint"),
+        ("tile", "tile: .*no such table: tile"),
+        ("record", "record: .*no such table: record"),
+        ("conflict", "conflict: .*no such table: conflict"),
+    ],
+)
+def test_missing_table_is_named_in_a_few_lines(original, tmp_path, table, message):
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(original.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"DROP TABLE {table}")
+    with SqliteStore(path, read_only=True) as store:
+        lines = [f.line() for f in audit_report(store, signer().verifier).findings]
+    assert any(re.match(message, line) for line in lines)
+    assert len(lines) <= 4
