@@ -2,8 +2,8 @@
 
 Arrival order means nothing, and neither do the numbers of records: time alone puts them in order,
 so that one function of time gives a register's value. A clock that was set back, or a copied board
-that signs with the same key, can only make registers look as if they ran backwards, and such deltas
-are not billed (``register.py``): whatever the order of the points, nothing is counted twice.
+that signs with the same key, can only make registers look as if they ran backwards, and such
+deltas are not billed (``register.py``): whatever the order of points, nothing is counted twice.
 """
 
 from __future__ import annotations
