@@ -1,0 +1,120 @@
+"""The table of nodes: one row each, columns by the room there is."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+from wattest.tui.marks import Tone
+from wattest.tui.model import RunView
+from wattest.tui.node_view import NodeView
+from wattest.tui.paint import STYLES, toned
+from wattest.tui.words import difference_text, energy_text, power_text
+
+_COLUMNS = {
+    "number": ("", 2),
+    "node": ("node", 12),
+    "asset": ("asset", 13),
+    "state": ("state", 11),
+    "power": ("power", 14),
+    "energy": ("energy", 16),
+    "expected": ("expected", 14),
+    "residual": ("residual", 12),
+    "found": ("found", 6),
+    "mark": ("values are", 12),
+}
+"""Title and width of each column; a gap of one character is part of the width."""
+
+_NARROW = ("number", "node", "state", "power", "energy", "residual", "mark")
+_WIDE = ("number", "node", "state", "power", "energy", "expected", "residual", "found", "mark")
+_WIDEST = (*_WIDE[:2], "asset", *_WIDE[2:])
+_FLUSH_RIGHT = frozenset({"power", "energy", "expected", "residual", "found"})
+_WIDE_CHARS = 100
+_WIDEST_CHARS = 116
+_NUMBERED = 9
+
+
+class NodeTable(DataTable[Text]):
+    """All nodes of a run; the cursor is on the node that the other panels show."""
+
+    def __init__(self) -> None:
+        super().__init__(cursor_type="row", cell_padding=0, zebra_stripes=False, id="nodes")
+        self._columns: tuple[str, ...] = ()
+        self._shown: dict[str, tuple[int, int, bool]] = {}
+
+    def show(self, view: RunView, selected: int, width: int) -> None:
+        """Bring rows and columns up to date."""
+        columns = _columns_for(view, width)
+        if columns != self._columns or len(view.nodes) != self.row_count:
+            self._lay_out(view, columns, selected)
+        for number, node in enumerate(view.nodes):
+            tone = node.mark(view.now_ms).tone
+            state = (node.revision, list(Tone).index(tone), number == selected)
+            if self._shown.get(node.name) == state:
+                continue
+            self._shown[node.name] = state
+            cells = node_cells(node, view.now_ms, number, selected=number == selected)
+            for column in columns:
+                self.update_cell(node.name, column, _placed(cells[column], column))
+
+    def _lay_out(self, view: RunView, columns: tuple[str, ...], selected: int) -> None:
+        self.clear(columns=True)
+        self._columns = columns
+        self._shown.clear()
+        for column in columns:
+            title, width = _COLUMNS[column]
+            self.add_column(_placed(Text(title), column), key=column, width=width)
+        for node in view.nodes:
+            self.add_row(*[Text() for _ in columns], key=node.name)
+        if view.nodes:
+            self.move_cursor(row=min(selected, len(view.nodes) - 1))
+
+
+def node_cells(node: NodeView, now_ms: int, number: int, *, selected: bool) -> dict[str, Text]:
+    """Return what each column says of a node."""
+    mark = node.mark(now_ms)
+    style = STYLES[mark.tone]
+    twin = node.twin
+    energies = twin.energies if twin else None
+    expectation = twin.expectation if twin else None
+    found = node.found.total()
+    digit = str(number + 1) if number < _NUMBERED else " "
+    cells = {
+        "number": Text(("▸" if selected else " ") + digit, "bold" if selected else "dim"),
+        "node": Text(node.name, "bold"),
+        "asset": Text(node.info.asset),
+        "state": Text(node.state, "" if node.state == "running" else "bold yellow"),
+        "found": Text(str(found), "yellow" if found else "dim"),
+        "mark": toned(mark),
+    }
+    none = Text("-", "dim")
+    if energies is None:
+        return cells | dict.fromkeys(("power", "energy", "expected", "residual"), none)
+    out = energies.export_milliwatthours
+    registers = (out, "out") if node.delivers else (energies.import_milliwatthours, "in")
+    cells["power"] = Text(power_text(energies.power_milliwatts), style)
+    cells["energy"] = Text(f"{energy_text(registers[0])} {registers[1]}", style)
+    if expectation is None:
+        return cells | {"expected": none, "residual": none}
+    cells["expected"] = Text(power_text(expectation.expected_milliwatts), "cyan")
+    cells["residual"] = Text(difference_text(expectation.residual_milliwatts))
+    return cells
+
+
+def _columns_for(view: RunView, width: int) -> tuple[str, ...]:
+    if width < _WIDE_CHARS:
+        return _NARROW
+    named_apart = any(node.info.asset != node.name for node in view.nodes)
+    return _WIDEST if named_apart and width >= _WIDEST_CHARS else _WIDE
+
+
+def _placed(text: Text, column: str) -> Text:
+    """Return a cell with its gap, flush right where digits must stand below each other."""
+    placed = text.copy()
+    width = _COLUMNS[column][1]
+    if column in _FLUSH_RIGHT:
+        placed.align("right", width)
+    elif column != "number":
+        placed.pad_left(1)
+        placed.truncate(width, overflow="ellipsis")
+    return placed
