@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
+from wattest.emulator.guest import GuestVm
 from wattest.emulator.i2c import I2cBus
 from wattest.emulator.peripherals import AnalogueInputs, Pins, RealTimeClock, Timers, Watchdog
 
 Words: TypeAlias = tuple[int, ...]
 """The eight 32-bit words of a request: its number, then what it needs."""
+
+Serve: TypeAlias = Callable[[GuestVm, Words], Sequence[int]]
+"""Serves one kind of request; returns the words to change."""
 
 
 class Request(IntEnum):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wattest.emulator.board_hardware import Hardware, Request, Words
+from wattest.emulator.board_hardware import Hardware, Request, Serve, Words
 from wattest.emulator.guest import GuestVm
 from wattest.emulator.i2c import TIMEOUT_NS, BusStuck, I2cBus, Nack, transfer_ns
 
@@ -13,7 +13,7 @@ _DEFAULT_PIN = 0xFF
 _FREQUENCY_HZ_MIN = 1_000
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Controller:
     bus: I2cBus
     frequency_hz: int
@@ -30,8 +30,9 @@ class I2cRequests:
     def __init__(self, hardware: Hardware) -> None:
         self._hardware = hardware
         self._controllers: list[_Controller] = []
+        self._nobody = I2cBus({})  # where pins lead that are soldered to nothing
 
-    def table(self) -> dict[int, Callable[[GuestVm, Words], Sequence[int]]]:
+    def table(self) -> dict[int, Serve]:
         """Return what serves each request."""
         return {
             Request.I2C_OPEN: self._open,
@@ -46,7 +47,7 @@ class I2cRequests:
         number, scl, sda, frequency_hz, timeout_us = words[1:6]
         if _DEFAULT_PIN in (scl, sda):
             scl, sda = self._hardware.default_i2c_pins.get(number, (scl, sda))
-        bus = I2cBus({})  # pins that lead nowhere: nobody answers
+        bus = self._nobody
         for wiring in self._hardware.wirings:
             if (wiring.scl, wiring.sda) == (scl, sda):
                 bus = wiring.bus
@@ -55,8 +56,9 @@ class I2cRequests:
             frequency_hz=max(_FREQUENCY_HZ_MIN, frequency_hz),
             timeout_ns=timeout_us * 1_000 or TIMEOUT_NS,
         )
-        self._controllers.append(controller)
-        return 0, len(self._controllers) - 1
+        if controller not in self._controllers:
+            self._controllers.append(controller)
+        return 0, self._controllers.index(controller)
 
     def _begin(self, vm: GuestVm, words: Words, size: int) -> I2cBus:
         """Let the time of a transfer pass; returns its bus."""
@@ -84,6 +86,7 @@ class I2cRequests:
             raise
 
     def _read(self, vm: GuestVm, words: Words) -> Sequence[int]:
+        vm.view(words[3], words[4])  # all of the buffer exists
         bus = self._begin(vm, words, words[4])
         try:
             data = bus.read(words[2], words[4], vm.now_ns())
@@ -95,6 +98,7 @@ class I2cRequests:
 
     def _read_mem(self, vm: GuestVm, words: Words) -> Sequence[int]:
         register = _register(words)
+        vm.view(words[3], words[4])  # all of the buffer exists
         bus = self._begin(vm, words, len(register) + 1 + words[4])
         try:
             data = bus.write_read(words[2], register, words[4], vm.now_ns())

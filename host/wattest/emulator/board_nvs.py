@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from wattest.emulator.board_hardware import Request, Words
+from wattest.emulator.board_hardware import Request, Serve, Words
 from wattest.emulator.guest import GuestVm
+from wattest.emulator.guest_memory import WildPointer
 from wattest.emulator.nvs import BLOB_MAX_BYTES, Nvs, NvsFull, NvsStore
 
 NOT_FOUND, NO_SPACE, BAD_NAME, BAD_LENGTH = 0x1102, 0x1105, 0x1106, 0x110C
@@ -24,7 +25,7 @@ class NvsRequests:
         self._store: NvsStore | None = None
         self._namespaces: list[Nvs] = []
 
-    def table(self) -> dict[int, Callable[[GuestVm, Words], Sequence[int]]]:
+    def table(self) -> dict[int, Serve]:
         """Return what serves each request."""
         return {
             Request.NVS_OPEN: self._guarded(self._open),
@@ -37,9 +38,7 @@ class NvsRequests:
         }
 
     @staticmethod
-    def _guarded(
-        serve: Callable[[GuestVm, Words], Sequence[int]],
-    ) -> Callable[[GuestVm, Words], Sequence[int]]:
+    def _guarded(serve: Serve) -> Serve:
         def guarded(vm: GuestVm, words: Words) -> Sequence[int]:
             try:
                 return serve(vm, words)
@@ -47,6 +46,8 @@ class NvsRequests:
                 return (NOT_FOUND,)
             except NvsFull:
                 return (NO_SPACE,)
+            except WildPointer:
+                raise
             except ValueError:
                 return (BAD_NAME,)
 

@@ -10,11 +10,12 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wattest.emulator.board_hardware import Hardware, Request, Words
+from wattest.emulator.board_hardware import Hardware, Request, Serve, Words
 from wattest.emulator.board_i2c import I2cRequests
 from wattest.emulator.board_nvs import NvsRequests
 from wattest.emulator.filesystem import LittleFs
 from wattest.emulator.guest import GuestVm, StopGuest, Wait
+from wattest.emulator.guest_memory import WildPointer
 from wattest.emulator.nvs import NvsStore
 from wattest.emulator.peripherals import RTC_MEMORY_BYTES
 
@@ -26,6 +27,7 @@ _FOREVER = 0xFFFFFFFF
 _TIME_UP, _INPUT_READY = 1, 2
 _RESUME_SLEEP, _RESUME_POLL = 0x101, 0x102
 _NO_DEADLINE = (1 << 64) - 1
+_TIMER_PERIOD_NS_MIN = 50_000  # about what calling a soft interrupt costs
 _CPU_HZ = (20_000_000, 40_000_000, 80_000_000, 160_000_000, 240_000_000)
 
 
@@ -64,7 +66,7 @@ class BoardRequests:
         self._hardware = hardware
         self._disk = disk
         self._set_interrupt_char = set_interrupt_char
-        self._serve: dict[int, Callable[[GuestVm, Words], Sequence[int]]] = {
+        self._serve: dict[int, Serve] = {
             Request.CLOCK: self._clock,
             Request.STATVFS: self._statvfs,
             Request.RESET: self._reset,
@@ -99,7 +101,7 @@ class BoardRequests:
         number = words[0]
         serve = self._serve.get(number)
         if serve is not None:
-            answer = serve(vm, words)
+            answer = self._guarded(serve, vm, words)
         elif number in (Request.SLEEP, Request.POLL):
             return self._begin_wait(vm, address, words)
         elif number in (_RESUME_SLEEP, _RESUME_POLL):
@@ -109,6 +111,16 @@ class BoardRequests:
         if answer:
             vm.write(address, _ANSWERS[len(answer)].pack(*answer))
         return REQUEST_BYTES
+
+    @staticmethod
+    def _guarded(serve: Serve, vm: GuestVm, words: Words) -> Sequence[int]:
+        """A request that makes no sense is the guest's error, not ours."""
+        try:
+            return serve(vm, words)
+        except WildPointer:
+            raise  # the guest ends, as by any wild access
+        except (IndexError, OverflowError, ValueError) as error:
+            raise OSError(errno.EINVAL, str(error)) from error
 
     # ---- waiting ------------------------------------------------------------
 
@@ -208,7 +220,7 @@ class BoardRequests:
         self._hardware.timers.start(
             words[1],
             callback=words[2],
-            period_ns=words[3] * 1_000,
+            period_ns=max(_TIMER_PERIOD_NS_MIN, words[3] * 1_000),
             periodic=bool(words[4]),
             now_ns=vm.now_ns(),
         )

@@ -13,6 +13,7 @@ EPOCH_2000_NS = 946_684_800 * 1_000_000_000
 PULL_DOWN, PULL_UP = 1, 2
 MODE_OUT, MODE_OPEN_DRAIN = 3, 7
 IRQ_RISING, IRQ_FALLING = 1, 2
+_PIN_COUNT = 64
 
 _ADC_FULL_SCALE_UV = (950_000, 1_250_000, 1_750_000, 2_450_000)
 """Usable range of an ESP32's ADC by attenuation 0, 2.5, 6, 11 dB (its data sheet, table 4-4)."""
@@ -48,6 +49,8 @@ class Pins:
         self._pins: dict[int, Pin] = {}
 
     def __getitem__(self, number: int) -> Pin:
+        if not 0 <= number < _PIN_COUNT:
+            raise ValueError(f"no pin {number}")
         pin = self._pins.get(number)
         if pin is None:
             pin = self._pins[number] = Pin()
