@@ -71,9 +71,10 @@ class Node:
         # A transaction that is open now was cut off by the reset.
         self._cut_off = parts.chain.transaction is not None
         self._errors = 0
-        self._retreat_until: int | None = None
-        self._sample_at = 0
-        self._record_at = 0
+        self._retreating = False
+        self._retreat_until = time.ticks_ms()
+        self._sample_at = time.ticks_ms()
+        self._record_at = self._sample_at
 
     def run(self) -> None:
         """Until Ctrl-C."""
@@ -102,7 +103,7 @@ class Node:
             self._watch_sensor()
         now = time.ticks_ms()
         idle_ms = max(0, time.ticks_diff(self._sample_at, now))
-        if self._retreating(now):
+        if self._in_retreat(now):
             time.sleep_ms(min(idle_ms, _RETREAT_POLL_MS))
         elif self._seal_due() or self.session.send_record(now):
             self.session.receive(0)
@@ -177,6 +178,7 @@ class Node:
     def _contain(self, error: Exception) -> None:
         """An exception in the loop: tell, stop working for a second, go on sampling."""
         self._errors += 1
+        self._retreating = True
         self._retreat_until = time.ticks_add(time.ticks_ms(), _RETREAT_MS)
         gc.collect()
         if self._errors < 10 or self._errors % 100 == 0:
@@ -184,13 +186,10 @@ class Node:
             sys.print_exception(error)
         self.log.internal_error(self._errors)
 
-    def _retreating(self, now: int) -> bool:
-        if self._retreat_until is None:
-            return False
-        if time.ticks_diff(now, self._retreat_until) < 0:
-            return True
-        self._retreat_until = None
-        return False
+    def _in_retreat(self, now) -> bool:
+        if self._retreating and time.ticks_diff(now, self._retreat_until) >= 0:
+            self._retreating = False
+        return self._retreating
 
     # ---- commands ----
 

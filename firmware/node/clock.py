@@ -37,7 +37,7 @@ class Clock:
         self._offset_ms = 0
         self._set_at_s = -1
 
-    def advance(self) -> int:
+    def advance(self):
         """Bring the monotonic time up to now; returns the ticks it now stands for.
 
         Must run at least once in 6 days, because ticks wrap.
@@ -86,7 +86,7 @@ class Clock:
         self._set_at_s = self._s
         return old is not None and abs(utc_ms - old) >= STEP_MS
 
-    def ticks_to_next(self, step_ms: int) -> int:
+    def ticks_to_next(self, step_ms: int):
         """Ticks at the next multiple of a step: in UTC once set, in monotonic time before.
 
         A multiple that is exactly now counts as past.

@@ -86,9 +86,9 @@ class Commands:
             command = decode_map(message[1:-MAC_BYTES])
         except CborError:
             raise Refused(MALFORMED)
-        counter = command.get(_COUNTER)
-        operation = command.get(_OPERATION)
-        if not _is_int(counter, 0, (1 << 63) - 1) or not _is_int(operation, 0, (1 << 63) - 1):
+        counter = command.get(_COUNTER, b"")
+        operation = command.get(_OPERATION, b"")
+        if not isinstance(counter, int) or not isinstance(operation, int) or counter < 0:
             raise Refused(MALFORMED)
         for key in command:
             if key > _ARGUMENT_2 or key < _COUNTER:

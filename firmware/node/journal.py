@@ -74,7 +74,7 @@ class Journal:
     def _clear(self) -> None:
         self.next_position = 0
         self.acknowledged = 0
-        self.head_state = None
+        self.head_state: bytes | None = None
         self.head_digest = bytes(32)
         self.torn_bytes = 0
         self.burnt = 0

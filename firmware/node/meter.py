@@ -160,7 +160,7 @@ class Meter:
         self.fiscal.stepped = True
         self.transaction.stepped = True
 
-    def _integrate(self, now: int, dt: int, counts: int, exporting: bool) -> None:
+    def _integrate(self, now, dt: int, counts: int, exporting: bool) -> None:
         self._last_ticks = now
         self.status = "G"
         self.counts = counts

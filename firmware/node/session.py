@@ -66,7 +66,7 @@ class Session:
         self._reader.position = journal.acknowledged
         self._digests: list = []
         self._patience_ms = _PATIENCE_MIN_MS
-        self._retry_at = 0
+        self._retry_at = time.ticks_ms()
         self._frame = frames
         self._out = sys.stdout.buffer
         self._in = sys.stdin.buffer
@@ -105,7 +105,7 @@ class Session:
         end = encode_int(body, encode_int(body, end, 2), reason)
         self._send(frame.REPLY, memoryview(body)[:end])
 
-    def send_record(self, now: int) -> bool:
+    def send_record(self, now) -> bool:
         """Send one record if the window allows; True if one was sent."""
         journal = self._journal
         reader = self._reader
@@ -141,7 +141,7 @@ class Session:
         self._reader.lost = 0
         return lost
 
-    def ticks_to_retry(self, now: int) -> int:
+    def ticks_to_retry(self, now) -> int:
         """Milliseconds until something must be sent again; a long time if nothing is out."""
         if not self._digests:
             return _PATIENCE_MAX_MS
@@ -151,7 +151,7 @@ class Session:
         self._digests.clear()
         self._reader.seek(self._journal.acknowledged)
 
-    def _send(self, kind: int, body: memoryview) -> None:
+    def _send(self, kind: int, body) -> None:
         self._frame.begin(kind)
         self._frame.add(body)
         self._out.write(self._frame.finish())

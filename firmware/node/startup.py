@@ -44,7 +44,27 @@ _UEID_EUI = b"\x02"
 
 
 class Parts:
-    """What the application is made of; attributes are set by `start`."""
+    """What the application is made of; `start` sets the attributes."""
+
+    serial: str
+    sample_period_ms: int
+    interval_ms: int
+    power_nw_per_count: int
+    clock: Clock
+    frames: FrameWriter
+    writer: ClaimsWriter
+    journal: Journal
+    keystore: KeyStore
+    registers: Registers
+    private: bytes
+    public: bytes
+    chain: Chain
+    sensor: Ina228
+    meter: Meter
+    recorder: Recorder
+    make_bus = None
+    relay = None
+    watchdog: "machine.WDT | None"
 
 
 def start(table: bytearray, settings: dict) -> Node:
