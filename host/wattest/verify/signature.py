@@ -38,10 +38,11 @@ def load_key(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 def _der_integer(raw: bytes) -> bytes:
     """Encode 32 big-endian bytes as a DER INTEGER."""
-    raw = raw.lstrip(b"\0") or b"\0"
+    if not raw[0]:
+        raw = raw.lstrip(b"\0") or b"\0"
     if raw[0] & 0x80:
-        raw = b"\0" + raw
-    return b"\x02" + bytes((len(raw),)) + raw
+        return b"\x02%c\0%b" % (len(raw) + 1, raw)
+    return b"\x02%c%b" % (len(raw), raw)
 
 
 def signature_der(signature: bytes) -> bytes:

@@ -29,10 +29,14 @@ PLAUSIBILITY_SLACK_MS: Final = 2000
 """A register latch may be one sample (1 s) early or late at either end of an interval."""
 CLOCK_STEP_MS: Final = 2000
 """Time and uptime of one boot may differ by this, and by one part in a hundred."""
-_CUMULATIVE = frozenset((OBIS_IMPORT, OBIS_EXPORT, OBIS_USE))
-_ENERGY = frozenset((OBIS_IMPORT, OBIS_EXPORT))
-_MICRO = 6
+_CUMULATIVE = {OBIS_IMPORT: UNIT_WATTHOUR, OBIS_EXPORT: UNIT_WATTHOUR, OBIS_USE: UNIT_SECOND}
+"""Registers that never run backwards, and the unit in which we understand them."""
+_MICRO_SCALE = {scale: 10 ** (scale + 6) for scale in range(-6, 7)}
+"""Factor from a mantissa of each scale to millionths of the unit."""
 _S_PER_H = 3600
+
+Flow = tuple[int, int]
+"""Energy of both directions, µWh, and time in use, µs."""
 
 Findings = list[Finding]
 
@@ -140,7 +144,7 @@ def check_chain(stream: Stream, record: Record, found: Findings) -> None:
     found.append(finding(record, FindingCode.CHAIN_BREAK, Severity.ERROR, message, *evidence))
 
 
-def check_registers(last: Record, record: Record, found: Findings, *, late: bool) -> int:
+def check_registers(last: Record, record: Record, found: Findings, *, late: bool) -> Flow | None:
     """Step 8: registers keep their layout and never run backwards.
 
     Args:
@@ -150,26 +154,32 @@ def check_registers(last: Record, record: Record, found: Findings, *, late: bool
         late: the record fills a gap behind the head.
 
     Returns:
-        Energy that went through, both directions, in millionths of a watt-hour; -1 if unknown.
+        What went through since the head, or None when the registers cannot be compared.
     """
-    energy_microwh = 0
-    if len(last.registers) != len(record.registers):
-        _layout(record, f"{len(record.registers)} registers after {len(last.registers)}", found)
-        return -1
-    for old, new in zip(last.registers, record.registers, strict=True):
-        if old.obis != new.obis or old.scale != new.scale or old.unit != new.unit:
-            _layout(record, f"{new.obis.hex()} stands where {old.obis.hex()} stood", found)
-            return -1
-        if new.obis not in _CUMULATIVE:
+    before, after = last.registers, record.registers
+    if len(before) != len(after):
+        _layout(record, f"{len(after)} registers after {len(before)}", found)
+        return None
+    energy_microwh = use_micros = 0
+    for old, new in zip(before, after, strict=True):
+        obis = new.obis
+        if old.obis != obis or old.scale != new.scale or old.unit != new.unit:
+            _layout(record, f"{obis.hex()} stands where {old.obis.hex()} stood", found)
+            return None
+        if obis not in _CUMULATIVE:
             continue
-        delta = old.mantissa - new.mantissa if late else new.mantissa - old.mantissa
-        if delta < 0:
+        delta = new.mantissa - old.mantissa
+        if delta and (delta > 0) is late:
             order = "is ahead of a later record" if late else "runs backwards"
-            message = f"register {new.obis.hex()} {order}: {old.mantissa}, then {new.mantissa}"
+            message = f"register {obis.hex()} {order}: {old.mantissa}, then {new.mantissa}"
             found.append(finding(record, FindingCode.REGISTER_BACKWARDS, Severity.ERROR, message))
-        elif new.unit == UNIT_WATTHOUR and new.obis in _ENERGY:
-            energy_microwh += delta * 10 ** (new.scale + _MICRO)
-    return energy_microwh
+        elif delta and new.unit == _CUMULATIVE[obis]:
+            scaled = delta * _MICRO_SCALE[new.scale]
+            if obis == OBIS_USE:
+                use_micros += scaled
+            else:
+                energy_microwh += scaled
+    return energy_microwh, use_micros
 
 
 def _layout(record: Record, detail: str, found: Findings) -> None:
@@ -215,41 +225,33 @@ def elapsed_between(stream: Stream, last: Record, record: Record) -> int:
     return record.time_ms - stream.last_time_ms
 
 
-def check_energy(
-    stream: Stream, record: Record, found: Findings, *, energy_microwh: int, elapsed_ms: int
+def check_flow(
+    stream: Stream, record: Record, flow: Flow, elapsed_ms: int, found: Findings
 ) -> None:
-    """Step 10, first half: no more energy than the plant's power limit allows in the time."""
+    """Step 10, first half: no more energy and use than power limit and time allow."""
+    energy_microwh, use_micros = flow
     limit_milliwatts = stream.enrolment.power_max_milliwatts
-    allowed = limit_milliwatts * (elapsed_ms + PLAUSIBILITY_SLACK_MS)
+    allowed_ms = elapsed_ms + PLAUSIBILITY_SLACK_MS
     # mW x ms is µJ, and 3600 of them are a µWh; two registers may be rounded by 1000 µWh each
-    if energy_microwh * _S_PER_H > allowed + 2 * 1000 * _S_PER_H:
+    if energy_microwh * _S_PER_H > limit_milliwatts * allowed_ms + 2 * 1000 * _S_PER_H:
         message = (
-            f"{energy_microwh} µWh in {elapsed_ms} ms, "
-            f"more than {limit_milliwatts} mW can bring ({allowed // _S_PER_H} µWh)"
+            f"{energy_microwh} µWh in {elapsed_ms} ms, more than {limit_milliwatts} mW "
+            f"can bring ({limit_milliwatts * allowed_ms // _S_PER_H} µWh)"
         )
+        found.append(finding(record, FindingCode.IMPLAUSIBLE, Severity.ERROR, message))
+    if use_micros > allowed_ms * 1000:
+        message = f"in use for {use_micros // 1_000_000} s within {elapsed_ms} ms"
         found.append(finding(record, FindingCode.IMPLAUSIBLE, Severity.ERROR, message))
 
 
-def check_power_and_use(
-    stream: Stream, last: Record | None, record: Record, found: Findings, *, elapsed_ms: int
-) -> None:
-    """Step 10, second half: power within the limit, no more use than time went by."""
-    for index, register in enumerate(record.registers):
+def check_power(stream: Stream, record: Record, found: Findings) -> None:
+    """Step 10, second half: power within the limit of the plant."""
+    for register in record.registers:
         if register.obis == OBIS_POWER and register.unit == UNIT_WATT:
-            microwatts = abs(register.mantissa) * 10 ** (register.scale + _MICRO)
+            microwatts = abs(register.mantissa) * _MICRO_SCALE[register.scale]
             limit = stream.enrolment.power_max_milliwatts
             if microwatts > limit * 1000:
                 message = f"power {microwatts // 1000} mW, limit {limit} mW"
-                found.append(finding(record, FindingCode.IMPLAUSIBLE, Severity.ERROR, message))
-        elif register.obis == OBIS_USE and register.unit == UNIT_SECOND:
-            if last is None or elapsed_ms < 0 or len(last.registers) <= index:
-                continue
-            delta = register.mantissa - last.registers[index].mantissa
-            if (
-                delta * 10 ** (register.scale + _MICRO)
-                > (elapsed_ms + PLAUSIBILITY_SLACK_MS) * 1000
-            ):
-                message = f"in use for {delta} counts within {elapsed_ms} ms"
                 found.append(finding(record, FindingCode.IMPLAUSIBLE, Severity.ERROR, message))
 
 

@@ -180,23 +180,16 @@ class Verifier:
         steps.check_numbering(stream, record, found)
         last = stream.last
         late = record.seq < stream.next_seq[record.ctx]
-        elapsed_ms = -1
         if not late:
             steps.check_chain(stream, record, found)
         if last is not None:
-            energy_microwh = steps.check_registers(last, record, found, late=late)
+            flow = steps.check_registers(last, record, found, late=late)
             if not late:
                 steps.check_clocks(stream, last, record, found)
                 elapsed_ms = steps.elapsed_between(stream, last, record)
-                if elapsed_ms >= 0 and energy_microwh > 0:
-                    steps.check_energy(
-                        stream,
-                        record,
-                        found,
-                        energy_microwh=energy_microwh,
-                        elapsed_ms=elapsed_ms,
-                    )
-        steps.check_power_and_use(stream, last, record, found, elapsed_ms=elapsed_ms)
+                if elapsed_ms >= 0 and flow is not None:
+                    steps.check_flow(stream, record, flow, elapsed_ms, found)
+        steps.check_power(stream, record, found)
         if received_ms is not None:
             steps.check_freshness(
                 record, received_ms, found, stale_ms=self._stale_ms, ahead_ms=self._ahead_ms

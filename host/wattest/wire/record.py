@@ -231,11 +231,17 @@ class Record:
 
     def _scaled(self, obis: bytes, unit: int, scale: int) -> int | None:
         """Return a register in units of ``10**scale``, or None where that would not be exact."""
-        register = self.register(obis)
-        if register is None or register.unit != unit:
+        for register in self.registers:
+            if register.obis == obis:
+                break
+        else:
             return None
-        shift: int = register.scale - scale
-        if shift >= 0:
-            return register.mantissa * 10**shift  # type: ignore[no-any-return]
-        quotient, rest = divmod(register.mantissa, 10**-shift)
-        return None if rest else int(quotient)
+        if register.unit != unit:
+            return None
+        if register.scale == scale:
+            return register.mantissa
+        shift = register.scale - scale
+        if shift > 0:
+            return register.mantissa * int(10**shift)
+        quotient, rest = divmod(register.mantissa, int(10**-shift))
+        return None if rest else quotient

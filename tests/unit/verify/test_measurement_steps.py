@@ -93,7 +93,7 @@ def test_boot_count_that_does_not_rise_is_a_warning(node: Node) -> None:
         ((0, 0, 0, 1_000_001), "power 1000001 mW, limit 1000000 mW"),
         ((0, 0, 0, -1_000_001), "power 1000001 mW, limit 1000000 mW"),
         ((0, 0, 62, 0), None),
-        ((0, 0, 63, 0), "in use for 63 counts within 60000 ms"),
+        ((0, 0, 63, 0), "in use for 63 s within 60000 ms"),
     ],
 )
 def test_plausibility_ends_at_the_power_limit(
