@@ -231,13 +231,13 @@ def test_os_lists_sizes_and_free_space_but_not_the_shims(bench: Bench) -> None:
         """
 import os
 print(sorted(os.listdir()), list(os.ilistdir("/lib")))
-print(os.statvfs("/")[:5], os.uname().sysname, len(os.urandom(16)), os.stat("/lib/a.bin")[6])
+print(os.statvfs("/")[:5], os.uname()[4][:5], len(os.urandom(16)), os.stat("/lib/a.bin")[6])
 os.sync()
 """
     )
     assert lines == [
         "['lib', 'main.py'] [('a.bin', 32768, 0, 300)]",
-        "(4096, 4096, 512, 506, 506) esp32 16 300",
+        "(4096, 4096, 512, 506, 506) Gener 16 300",
     ]
 
 

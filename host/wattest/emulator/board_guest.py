@@ -35,7 +35,7 @@ class BoardWiring:
     """What kind of board it is; plain values of a board file.
 
     Args:
-        machine: what the console's banner calls it.
+        machine: what the console's banner and ``os.uname`` call it.
         layout: where things are in its flash.
         heap_bytes: heap of the interpreter.
         cpu_hz: what ``machine.freq`` says.
@@ -111,7 +111,11 @@ class GuestSession:
                 _BOOTSTRAP,
             ],
             filesystem=self._files,
-            handlers={b"rom": _place_rom, b"console": self._serve_console},
+            handlers={
+                b"rom": _place_rom,
+                b"console": self._serve_console,
+                b"machine": lambda _vm, _payload: wiring.machine.encode()[:_JOB_BYTES],
+            },
             devices={"board": requests},
             on_output=self._write,
             seed=seed,

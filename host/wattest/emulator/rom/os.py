@@ -57,9 +57,10 @@ def sync():
 
 def uname():
     from collections import namedtuple
+    from host import call
 
     fields = ("sysname", "nodename", "release", "version", "machine")
     release = ".".join([str(part) for part in _sys.implementation[1][:3]])
     version = _sys.version.split("; ")[1].split(" ", 1)[1]
-    values = _sys.platform, _sys.platform, release, version, _sys.implementation[2]
+    values = _sys.platform, _sys.platform, release, version, call("machine", "")
     return namedtuple("uname", fields)(*values)
