@@ -153,8 +153,7 @@ class Registers:
         if (
             found[_MAGIC_AT] != _MAGIC
             or found[_TAG_AT] != words[_TAG_AT]
-            or found[_CHECK_AT] > _CHECK_MASK
-            or max(found) >= 1 << 30
+            or max(found) > _CHECK_MASK
             or found[_CHECK_AT] != _checksum(found)
         ):
             return -1
