@@ -89,6 +89,12 @@ def test_mpremote_shows_errors_and_resets(desk: Desk) -> None:
     assert desk.bench.board.boots == boots + 1
 
 
+def test_mpremote_mounts_a_folder_of_the_host(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "remote_only.py").write_text("print('imported', 6 * 7)")
+    code, shown = desk.mpremote("mount", str(tmp_path), "exec", "import remote_only")
+    assert (code, shown.splitlines()[-1]) == (0, "imported 42")
+
+
 def test_link_is_made_and_taken_away(tmp_path: Path) -> None:
     bench = Bench()
     link = tmp_path / "tty-node"

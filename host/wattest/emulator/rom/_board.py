@@ -1,7 +1,7 @@
 """The one channel from these shims to the emulated hardware.
 
-A request is eight 32-bit words; reading ``/dev/board`` into them makes it, and the answer is in the
-same words. Buffers are named by address. Reading a file object into a buffer allocates nothing on
+A request is eight 32-bit words; reading ``/dev/board`` into them makes it, and the answer is in
+the same words. Buffers are named by address. Reading a file object into a buffer allocates nothing on
 the heap, so a caller may hold ``micropython.heap_lock()`` as on real hardware.
 
 Soft interrupts run at jumps and inside waits, never between plain assignments: so requests are
