@@ -20,9 +20,10 @@ _SETTINGS = {
     "consume_fuel": True,  # the CPU clock
     "cranelift_nan_canonicalization": True,  # the same float bits on every host
     "parallel_compilation": False,  # no thread pool in any process
-    "memory_reservation": MEMORY_BYTES_MAX,
-    "memory_reservation_for_growth": 0,
-    "memory_guard_size": 65536,
+    # Address space instead of a bounds check at every access: 15 to 20 % faster guests. Nothing
+    # of it is memory until it is touched; a thousand guests reserve 4 of 128 TiB.
+    "memory_reservation": 4 << 30,
+    "memory_guard_size": 32 << 20,
     "memory_may_move": False,  # callbacks keep the base address
     # MicroPython must notice deep recursion itself, so the engine's limit lies far beyond.
     "max_wasm_stack": 512 << 10,
