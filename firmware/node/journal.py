@@ -271,7 +271,7 @@ class Journal:
 
     def segment_of(self, position: int) -> int:
         """Index of the segment a position is in."""
-        index = len(self._segments) - 1
+        index = max(len(self._segments) - 1, 0)
         while index > 0 and self._segments[index] > position:
             index -= 1
         return index

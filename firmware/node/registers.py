@@ -174,10 +174,14 @@ class Registers:
 
 
 def _checksum(words: array) -> int:
-    """Fletcher's sum over the words before the check, 29 bits; words are below 2**29."""
+    """Fletcher's sums over the words before the check, in 29 bits; words are below 2**29.
+
+    The second sum counts twice, so that a change of any one word, which enters the first sum once
+    and the second n times, changes the total by an odd multiple of itself.
+    """
     first = 1
     second = 0
     for index in range(_CHECK_AT):
         first = (first + words[index]) & _CHECK_MASK
         second = (second + first) & _CHECK_MASK
-    return first ^ second
+    return ((first + second & _CHECK_MASK) + second) & _CHECK_MASK
