@@ -27,7 +27,7 @@ class SteadyLoad:
 class Bench:
     """One board, a sensor at 0x40 on pins 22 and 21, and everything it printed."""
 
-    def __init__(self, *, flash=None, seed=1, heap_bytes=128 * 1024, world=None) -> None:
+    def __init__(self, *, flash=None, seed=1, heap_bytes=128 * 1024, world=None, ppm=0) -> None:
         self.chip = Ina228(SteadyLoad(), shunt_uohm=16_200)
         self.bus = I2cBus({0x40: self.chip})
         self.board = EmulatedBoard(
@@ -36,6 +36,7 @@ class Bench:
             wiring=BoardWiring(heap_bytes=heap_bytes),
             buses=[I2cWiring(bus=self.bus, scl=22, sda=21)],
             seed=seed,
+            crystal_ppm=ppm,
             world=world,
         )
         self.world = self.board.world

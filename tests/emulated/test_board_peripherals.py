@@ -225,6 +225,18 @@ time.sleep_ms(0)
     ]
 
 
+def test_crystal_error_moves_every_clock_of_the_node() -> None:
+    bench = Bench(ppm=-50)
+    bench.start("import time\nt, u = time.ticks_ms(), time.time_ns()")
+    bench.run(10_000)
+    shown = bench.type("print(time.ticks_ms() - t, (time.time_ns() - u) // 10**6)\r")
+    ticks, wall = map(int, shown.splitlines()[1].split())
+    assert ticks == wall
+    # 10 000 s, less 50 ppm, and the moment between start and question
+    assert 9_999_500 <= ticks <= 9_999_500 + 1_000
+    bench.close()
+
+
 def test_os_lists_sizes_and_free_space_but_not_the_shims(bench: Bench) -> None:
     bench.board.install({"lib/a.bin": bytes(300)})
     lines = bench.printed(

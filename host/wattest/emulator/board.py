@@ -48,6 +48,7 @@ class EmulatedBoard:
         buses: I2C buses and the pins they are soldered to.
         unique_id: 6 bytes, the base MAC.
         seed: of its entropy; each boot draws anew from it.
+        crystal_ppm: how much too fast its own clock runs, less than 100 000 either way.
         name: for messages.
         world: the world it lives in; None makes one of its own.
 
@@ -67,11 +68,14 @@ class EmulatedBoard:
         buses: Sequence[I2cWiring] = (),
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         seed: int = 0,
+        crystal_ppm: int = 0,
         name: str = "board",
         world: World | None = None,
     ) -> None:
         if len(unique_id) != 6:
             raise ValueError(f"unique id must have 6 bytes, got {len(unique_id)}")
+        if abs(crystal_ppm) >= 100_000:
+            raise ValueError(f"crystal error of {crystal_ppm} ppm is out of range")
         self.name = name
         self.flash = flash
         self.wiring = wiring or BoardWiring()
@@ -82,6 +86,7 @@ class EmulatedBoard:
         self.uart_dropped = 0
         self._engine = engine
         self._seed = seed
+        self._crystal_ppm = crystal_ppm
         self._hardware = Hardware(
             wirings=tuple(buses),
             unique_id=unique_id,
@@ -267,7 +272,7 @@ class EmulatedBoard:
             self._alarm(now_ns)
             return
         if self._guest_due_ns is not None and self._guest_due_ns <= now_ns:
-            session.vm.poll()
+            session.run(now_ns)
             self._look_at(session.vm)
 
     def _leave_pause(self) -> None:
@@ -314,6 +319,7 @@ class EmulatedBoard:
                 seed=f"{self._seed}/{self.boots}".encode(),
                 now_ns=self.world.now_ns,
                 cold=cold,
+                crystal_ppm=self._crystal_ppm,
             )
         except StopGuest:
             self.power_off()

@@ -69,6 +69,7 @@ class GuestSession:
         seed: of this guest's entropy.
         now_ns: when it starts.
         cold: not a soft reset: ``main.py`` runs whatever the console's mode.
+        crystal_ppm: how much too fast its clock runs.
 
     Attributes:
         vm: the guest.
@@ -89,7 +90,12 @@ class GuestSession:
         seed: bytes,
         now_ns: int,
         cold: bool,
+        crystal_ppm: int = 0,
     ) -> None:
+        self._crystal_ppm = crystal_ppm
+        self._hardware = hardware
+        self._drift_ns = 0
+        self._start_ns = now_ns
         self._wiring = wiring
         self._flash = flash
         self._console = console
@@ -126,6 +132,20 @@ class GuestSession:
         flash.on_busy = self.vm.advance
         scripts = ["/boot.py", "/main.py"] if cold or not console.raw else ["/boot.py"]
         console.boot([path for path in scripts if disk.exists(path)], cold=cold)
+
+    def run(self, now_ns: int) -> None:
+        """Run the guest to its next wait, or one slice on.
+
+        Its crystal's error moves its clocks before it can look at them; how long it waits is
+        not touched, since a node measures its waits by its ticks.
+        """
+        if self._crystal_ppm:
+            drift_ns = (now_ns - self._start_ns) * self._crystal_ppm // 1_000_000
+            step_ns, self._drift_ns = drift_ns - self._drift_ns, drift_ns
+            self._hardware.rtc.offset_ns += step_ns
+            self.vm.unix_offset_ns += step_ns
+            self.vm.ticks_origin_ns -= step_ns
+        self.vm.poll()
 
     def close(self, detail: str) -> None:
         """End the guest where it is; what it had not committed to flash is lost."""
