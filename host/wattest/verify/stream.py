@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from wattest.wire.enrolment import Enrolment
 from wattest.wire.record import ZERO_DIGEST, Ctx, EventKind, Record
 
-REMEMBERED_RECORDS: Final = 16_384
-UNTIMED_RECORDS_MAX: Final = 16_384
+REMEMBERED_RECORDS: Final = 4096
+UNTIMED_RECORDS_MAX: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class TimeDeriver:
 
     def __init__(self) -> None:
         self._bootseed = b""
-        self._untimed: list[Record] = []
+        self._untimed: list[tuple[int, int, int]] = []
 
     def observe(self, record: Record) -> tuple[DerivedTime, ...]:
         """Take the next record of a node; return the times it settles, its own included."""
@@ -46,20 +46,20 @@ class TimeDeriver:
             self._bootseed = record.bootseed
             self._untimed = []
         if record.time_ms is None and len(self._untimed) < UNTIMED_RECORDS_MAX:
-            self._untimed.append(record)
+            self._untimed.append((int(record.ctx), record.seq, record.mono_ms))
         event = record.event
         if not self._untimed or event is None or event.kind is not EventKind.TIME_SET:
             return ()
         base_ms = event.fields[3] - record.mono_ms
         settled = tuple(
             DerivedTime(
-                kid=one.kid,
-                ctx=int(one.ctx),
-                seq=one.seq,
-                time_ms=base_ms + one.mono_ms,
+                kid=record.kid,
+                ctx=ctx,
+                seq=seq,
+                time_ms=base_ms + mono_ms,
                 event_seq=record.seq,
             )
-            for one in self._untimed
+            for ctx, seq, mono_ms in self._untimed
         )
         self._untimed = []
         return settled

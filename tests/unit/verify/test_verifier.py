@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -10,6 +11,7 @@ from chain import BODY, START_MS, Node, other_signature, received
 
 from wattest.errors import SignatureInvalid
 from wattest.verify import STEPS, FindingCode, Severity, StepOutcome, Verdict, Verifier
+from wattest.verify.stream import REMEMBERED_RECORDS
 from wattest.wire import parse_record
 
 
@@ -313,3 +315,14 @@ def test_payload_of_another_record_under_an_old_signature_is_refused(node: Node)
 
 def test_every_code_belongs_to_a_step() -> None:
     assert sorted(code for _, group in STEPS for code in group) == sorted(FindingCode)
+
+
+def test_memory_of_a_key_is_bounded_and_old_numbers_are_left_to_the_ledger(node: Node) -> None:
+    verifier = verifier_of(node)
+    record = parse_record(node.first())
+    verifier.fold(record)
+    template = parse_record(node.seal())
+    for seq in range(1, REMEMBERED_RECORDS + 2):
+        verifier.fold(replace(template, seq=seq, digest=seq.to_bytes(32)))
+    again = verifier.check_record(template)
+    assert (codes(again), again.accepted, again.duplicate) == (["late"], True, False)
