@@ -58,22 +58,33 @@ class Registers:
         counts_per_milliwh: raw POWER counts times milliseconds in one milliwatt-hour,
             2**20 <= value < 2**30; the host computes it from shunt and calibration.
         start_counts: POWER counts above which the node counts as in use.
-        memory: `machine.RTC().memory`: without argument reads, with a buffer writes.
+
+    Attributes:
+        words: the array; only `startup` needs it, to make a view of its bytes.
     """
 
-    def __init__(self, counts_per_milliwh: int, start_counts: int, memory) -> None:
+    def __init__(self, counts_per_milliwh: int, start_counts: int) -> None:
         self._per_high = counts_per_milliwh >> _LIMB_BITS
         self._per_low = counts_per_milliwh & _LIMB_MASK
         self._start_counts = start_counts
+        self.words = array("I", bytearray(4 * _WORDS))
+        self.words[_MAGIC_AT] = _MAGIC
+
+    def attach(self, memory, image) -> None:
+        """Say where the copy goes.
+
+        Args:
+            memory: `machine.RTC().memory`: without argument reads, with a buffer writes.
+            image: the bytes of `words`, as a buffer that shares their memory.
+        """
         self._memory = memory
-        self._words = array("I", bytearray(4 * _WORDS))
-        self._words[_MAGIC_AT] = _MAGIC
+        self._image = image
 
     # ---- hot path ----
 
     def integrate(self, counts: int, exporting: bool, dt_ms: int) -> None:
         """Add `counts` of POWER over `dt_ms` (0..16000) to a direction. Allocates nothing."""
-        words = self._words
+        words = self.words
         at = _EXPORT_AT if exporting else _IMPORT_AT
         low = words[at + _LOW] + (counts & _LIMB_MASK) * dt_ms
         high = words[at + _HIGH] + (counts >> _LIMB_BITS) * dt_ms + (low >> _LIMB_BITS)
@@ -103,41 +114,41 @@ class Registers:
 
     def save(self) -> None:
         """Copy the registers to RTC memory. Allocates nothing."""
-        words = self._words
+        words = self.words
         words[_CHECK_AT] = _checksum(words)
-        self._memory(words)
+        self._memory(self._image)
 
     # ---- values ----
 
     def import_milliwh(self) -> int:
         """Active energy import, milliwatt-hours."""
-        return self._words[_IMPORT_AT] * 1000 + self._words[_IMPORT_AT + _MILLIWH]
+        return self.words[_IMPORT_AT] * 1000 + self.words[_IMPORT_AT + _MILLIWH]
 
     def export_milliwh(self) -> int:
         """Active energy export, milliwatt-hours."""
-        return self._words[_EXPORT_AT] * 1000 + self._words[_EXPORT_AT + _MILLIWH]
+        return self.words[_EXPORT_AT] * 1000 + self.words[_EXPORT_AT + _MILLIWH]
 
     def use_s(self) -> int:
         """Time in use, seconds."""
-        return self._words[_USE_S_AT]
+        return self.words[_USE_S_AT]
 
     def mark_input(self, seen: int) -> None:
         """Keep the largest input of the running intervals: fiscal | transaction << 4."""
-        self._words[_INPUT_AT] = seen
+        self.words[_INPUT_AT] = seen
 
     def input_seen(self) -> int:
         """What mark_input kept."""
-        return self._words[_INPUT_AT]
+        return self.words[_INPUT_AT]
 
     def mark_position(self, position: int) -> None:
         """Keep the journal's next position beside the registers."""
-        self._words[_POSITION_AT] = position & _CHECK_MASK
+        self.words[_POSITION_AT] = position & _CHECK_MASK
 
     # ---- surviving ----
 
     def set_tag(self, tag: int) -> None:
         """Say which key the copy belongs to: 29 bits."""
-        self._words[_TAG_AT] = tag
+        self.words[_TAG_AT] = tag
 
     def take_copy(self) -> int:
         """Take over the copy in RTC memory if it is sound, ours and not behind.
@@ -149,7 +160,7 @@ class Registers:
         if len(data) < 4 * _WORDS:
             return -1
         found = array("I", data[: 4 * _WORDS])
-        words = self._words
+        words = self.words
         if (
             found[_MAGIC_AT] != _MAGIC
             or found[_TAG_AT] != words[_TAG_AT]
@@ -160,17 +171,18 @@ class Registers:
         for at in (_IMPORT_AT, _EXPORT_AT):
             if (found[at], found[at + _MILLIWH]) < (words[at], words[at + _MILLIWH]):
                 return -1
-        self._words = found
+        for index in range(_WORDS):
+            words[index] = found[index]
         return found[_POSITION_AT]
 
     def pack_state(self, buf: bytearray, offset: int) -> None:
         """Write the registers, STATE_BYTES long, for the journal."""
-        pack_into(_STATE, buf, offset, *self._words[_IMPORT_AT : _IMPORT_AT + _STATE_WORDS])
+        pack_into(_STATE, buf, offset, *self.words[_IMPORT_AT : _IMPORT_AT + _STATE_WORDS])
 
     def unpack_state(self, buf: bytes, offset: int) -> None:
         """Take over registers written by pack_state."""
         for index, value in enumerate(unpack_from(_STATE, buf, offset)):
-            self._words[_IMPORT_AT + index] = value
+            self.words[_IMPORT_AT + index] = value
 
 
 def _checksum(words: array) -> int:

@@ -9,6 +9,7 @@ import os
 
 import esp32
 import machine
+import uctypes
 
 from node.app import Node
 from node.chain import STATE_BYTES, Chain, restore_registers, state_kid
@@ -93,8 +94,11 @@ def start(table: bytearray, settings: dict) -> Node:
     parts.interval_ms = _interval_ms(settings, parts.keystore)
     parts.journal.recover()
     parts.registers = Registers(
-        settings["counts_per_milliwatthour"], settings["start_counts"], machine.RTC().memory
+        settings["counts_per_milliwatthour"], settings["start_counts"]
     )
+    words = parts.registers.words
+    image = uctypes.bytearray_at(uctypes.addressof(words), 4 * len(words))
+    parts.registers.attach(machine.RTC().memory, image)
     signer = Signer(table)
     events = _resume(parts, signer)
     gc.collect()

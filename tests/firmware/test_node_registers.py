@@ -26,7 +26,8 @@ class Memory:
 
 
 def make(per: int = 58_982_400, start: int = 100, memory=None) -> Registers:
-    registers = Registers(per, start, memory or Memory())
+    registers = Registers(per, start)
+    registers.attach(memory or Memory(), memoryview(registers.words).cast("B"))
     registers.set_tag(1234)
     return registers
 
@@ -42,7 +43,7 @@ def test_energy_is_exact_and_every_number_stays_small(per: int) -> None:
         exporting = chance.random() < 0.3
         registers.integrate(counts, exporting, dt_ms)
         exact[exporting] += counts * dt_ms
-        assert max(registers._words) < SMALL_INT_MAX
+        assert max(registers.words) < SMALL_INT_MAX
     assert registers.import_milliwh() == exact[0] // per
     assert registers.export_milliwh() == exact[1] // per
 
@@ -83,7 +84,7 @@ def test_copy_is_taken_over_whole() -> None:
     registers.save()
     other = make(memory=memory)
     assert other.take_copy() == 17
-    assert list(other._words) == list(registers._words)
+    assert list(other.words) == list(registers.words)
     assert other.input_seen() == 0x12
 
 
@@ -135,4 +136,4 @@ def test_state_of_the_journal_is_read_back() -> None:
     other = make()
     other.unpack_state(state, 3)
     assert other.import_milliwh() == registers.import_milliwh()
-    assert list(other._words)[3:14] == list(registers._words)[3:14]
+    assert list(other.words)[3:14] == list(registers.words)[3:14]

@@ -204,7 +204,8 @@ class Bench:
     def __init__(self, chip: FakeChip, ticks: Ticks) -> None:
         self.chip = chip
         self.ticks = ticks
-        self.registers = Registers(PER, 100, self._memory)
+        self.registers = Registers(PER, 100)
+        self.registers.attach(self._memory, b"")
         self.saves = 0
         self.clock = Clock(60)
         self.meter = Meter(make_sensor(chip), self.registers, self.clock, PERIOD_MS)
