@@ -45,6 +45,27 @@ class ResetRequest:
     cause: int
 
 
+class _BoardWait(Wait):
+    """A sleep, or a poll of the console; the answer goes into the first word."""
+
+    __slots__ = ("_address",)
+
+    def __init__(self, address: int, deadline_ns: int, *, on_input: bool) -> None:
+        limit_ns = None if deadline_ns == _NO_DEADLINE else deadline_ns
+        super().__init__(deadline_ns=limit_ns, on_stdin=on_input)
+        self._address = address
+
+    def result(self, vm: GuestVm) -> bytes | int | None:
+        """Return the size of the answer when it is over, b"" to let an interrupt in."""
+        if self.on_stdin and vm.stdin_is_readable:
+            vm.write(self._address, _INPUT_READY.to_bytes(4, "little"))
+            return REQUEST_BYTES
+        if self.deadline_ns is not None and vm.now_ns() >= self.deadline_ns:
+            vm.write(self._address, _TIME_UP.to_bytes(4, "little"))
+            return REQUEST_BYTES
+        return b"" if vm.take_cause() else None
+
+
 class BoardRequests:
     """Handler of ``/dev/board`` for one guest.
 
@@ -105,7 +126,7 @@ class BoardRequests:
         elif number in (Request.SLEEP, Request.POLL):
             return self._begin_wait(vm, address, words)
         elif number in (_RESUME_SLEEP, _RESUME_POLL):
-            return self._wait(vm, address, number)
+            return self._resume_wait(vm, address, number)
         else:
             raise OSError(errno.EINVAL, "unknown request")
         if answer:
@@ -124,37 +145,19 @@ class BoardRequests:
 
     # ---- waiting ------------------------------------------------------------
 
-    def _begin_wait(self, vm: GuestVm, address: int, words: Words) -> int | Wait:
+    def _begin_wait(self, vm: GuestVm, address: int, words: Words) -> Wait:
         number, us, seconds, on_input = words[:4]
         deadline = _NO_DEADLINE
         if seconds != _FOREVER:
             deadline = vm.now_ns() + (seconds * 1_000_000 + us) * 1_000
         resume = _RESUME_POLL if number == Request.POLL and on_input else _RESUME_SLEEP
         vm.write(address, _DEADLINE.pack(resume, 0, deadline))
-        return self._wait(vm, address, resume)
+        return _BoardWait(address, deadline, on_input=resume == _RESUME_POLL)
 
-    def _wait(self, vm: GuestVm, address: int, resume: int) -> int | Wait:
-        """Wait as the words say; the guest comes back with them after a soft interrupt."""
+    def _resume_wait(self, vm: GuestVm, address: int, resume: int) -> Wait:
+        """Go on as the words say: the guest comes back with them after a soft interrupt."""
         deadline = _DEADLINE.unpack(vm.view(address, _DEADLINE.size))[2]
-        on_input = resume == _RESUME_POLL
-
-        def over() -> int | None:
-            if on_input and vm.stdin_is_readable:
-                vm.write(address, _INPUT_READY.to_bytes(4, "little"))
-                return REQUEST_BYTES
-            if vm.now_ns() >= deadline:
-                vm.write(address, _TIME_UP.to_bytes(4, "little"))
-                return REQUEST_BYTES
-            return None
-
-        done = over()
-        if done is not None:
-            return done
-        return Wait(
-            deadline_ns=None if deadline == _NO_DEADLINE else deadline,
-            on_stdin=on_input,
-            ready=over,
-        )
+        return _BoardWait(address, deadline, on_input=resume == _RESUME_POLL)
 
     # ---- clock, chip ------------------------------------------------------------
 

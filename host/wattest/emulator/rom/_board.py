@@ -1,8 +1,8 @@
 """The one channel from these shims to the emulated hardware.
 
 A request is eight 32-bit words; reading ``/dev/board`` into them makes it, and the answer is in
-the same words. Buffers are named by address. Reading a file object into a buffer allocates nothing on
-the heap, so a caller may hold ``micropython.heap_lock()`` as on real hardware.
+the same words. Buffers are named by address. Reading a file object into a buffer allocates nothing
+on the heap, so a caller may hold ``micropython.heap_lock()`` as on real hardware.
 
 Soft interrupts run at jumps and inside waits, never between plain assignments: so requests are
 filled without a jump, and waits have words of their own.
