@@ -65,6 +65,7 @@ class Session:
         self._reader = Reader(journal)
         self._reader.position = journal.acknowledged
         self._digests: list = []
+        self._resending = False
         self._patience_ms = _PATIENCE_MIN_MS
         self._retry_at = time.ticks_ms()
         self._frame = frames
@@ -112,7 +113,9 @@ class Session:
         if self._digests and time.ticks_diff(now, self._retry_at) >= 0:
             self._patience_ms = min(2 * self._patience_ms, _PATIENCE_MAX_MS)
             self._go_back()
-        if reader.position < journal.acknowledged:
+        if reader.position >= journal.acknowledged:
+            self._resending = False
+        elif not self._resending:
             reader.seek(journal.acknowledged)
         if len(self._digests) >= _WINDOW or reader.position >= journal.next_position:
             return False
@@ -133,6 +136,7 @@ class Session:
         """Send again from this position, which is retained and not beyond the unacknowledged."""
         self._digests.clear()
         self._patience_ms = _PATIENCE_MIN_MS
+        self._resending = True
         self._reader.seek(position)
 
     def take_lost(self) -> int:
