@@ -18,6 +18,7 @@ KEYS
   enter          open its newest reading: verification steps, contents, bytes
   l              the ledger, with an inclusion proof of the selected entry
   s              the statements in full
+  e              all events of the log
   q, Ctrl-C      quit; a run with --out is complete and can be verified
 
 ATTACKS on the selected node, and what must come of them
@@ -32,7 +33,8 @@ MARKS, always a sign and a word
   ✓ verified     signed by the node's key, checked, logged
   ~ stale        verified, but older than three intervals, or of unknown age
   ! in doubt     signed, but a finding contradicts it; kept as evidence
-  ✗ refused      not believed; no value rests on it
+  ✗ refused      not signed by a key we know: not believed, no value rests on it
+  ✗ not counted  signed, but repeats or contradicts an earlier record
   · no reading   nothing has been verified yet
   TEST           a statement that rests on anything but real nodes and their own sensors
 

@@ -13,7 +13,9 @@ from textual.widgets import DataTable, Static
 
 from wattest.errors import WattestError
 from wattest.tui.ledger_source import Inclusion, LedgerSource, entry_text
+from wattest.tui.marks import Tone
 from wattest.tui.model import RunView
+from wattest.tui.paint import STYLES, styled
 from wattest.tui.sheet import Sheet
 
 
@@ -108,7 +110,9 @@ class LedgerSheet(Sheet):
 
 def inclusion_text(inclusion: Inclusion) -> Text:
     """Write down a proof that holds."""
-    text = Text("✓ PROVED ", "bold green").append(f"entry {inclusion.index} is in the ledger\n\n")
+    text = styled("✓ PROVED ", STYLES[Tone.GOOD]).append(
+        f"entry {inclusion.index} is in the ledger\n\n"
+    )
     text.append("leaf hash\n", "bold").append(inclusion.leaf.hex())
     text.append("\n\nsiblings on the way up, lowest first\n", "bold")
     for number, sibling in enumerate(inclusion.path, 1):

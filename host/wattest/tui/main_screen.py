@@ -16,6 +16,7 @@ from wattest.operations.control import RunControl
 from wattest.scenario import FaultKind
 from wattest.tui.help_sheet import HelpSheet
 from wattest.tui.ledger_sheet import LedgerSheet
+from wattest.tui.log_sheet import LogSheet
 from wattest.tui.model import RunView
 from wattest.tui.node_table import NodeTable
 from wattest.tui.node_view import NodeView
@@ -63,6 +64,7 @@ class MainScreen(Screen[None]):
         *(Binding(str(n), f"select({n - 1})", f"node {n}") for n in range(1, 10)),
         Binding("l", "ledger", "ledger"),
         Binding("s", "statements", "statements"),
+        Binding("e", "events", "events"),
         Binding("question_mark", "help", "help"),
         Binding("q", "leave", "quit"),
     ]
@@ -122,10 +124,10 @@ class MainScreen(Screen[None]):
             "clock", clock_line(view, state=self._state(), speed=self._control.speed, width=width)
         )
         self._put("banner", banner_line(view))
-        self._put("keys", key_lines(attackable=self._attackable))
+        self._put("keys", key_lines(attackable=self._attackable, width=width))
         self._put("evidence", evidence_line(view))
-        self._put("ledger", ledger_lines(view, self.query_one("#ledger").content_size.width))
-        self._put("statements", statement_lines(view))
+        self._put("ledger", ledger_lines(view, self._width_of("ledger")))
+        self._put("statements", statement_lines(view, self._width_of("statements")))
         self._put("log", log_lines(view, self.query_one("#log").content_size.height))
         self.query_one(NodeTable).show(view, self._selected, width)
         node = self.node
@@ -194,6 +196,10 @@ class MainScreen(Screen[None]):
         """Open the statements."""
         self.app.push_screen(StatementSheet(self._view))
 
+    def action_events(self) -> None:
+        """Open the log."""
+        self.app.push_screen(LogSheet(self._view))
+
     def action_help(self) -> None:
         """Open the help."""
         self.app.push_screen(HelpSheet())
@@ -209,7 +215,12 @@ class MainScreen(Screen[None]):
     def _state(self) -> str:
         if self._view.finished is not None:
             return "KEPT RUN" if self._kept else "FINISHED"
+        if self._view.started is not None and self._view.now_ms > self._view.end_ms:
+            return "closing"
         return "PAUSED" if self._control.paused else "running"
+
+    def _width_of(self, name: str) -> int:
+        return self.query_one(f"#{name}").content_size.width
 
     def _put(self, name: str, text: Text) -> None:
         self.query_one(f"#{name}", Static).update(text)

@@ -48,11 +48,15 @@ def twin_mark(twin: TwinState | None, now_ms: int) -> Mark:
 
 
 def verdict_mark(verdict: Verdict, *, logged: bool) -> Mark:
-    """Say what verification made of a record, in the codes of its findings."""
+    """Say what verification made of a record, in the codes of its findings.
+
+    Not counted is what a node did sign, but which repeats or contradicts an earlier record.
+    """
     worst = verdict.worst
     codes = ", ".join(dict.fromkeys(finding.code.value for finding in verdict.findings))
     if not logged:
-        return Mark(sign="✗", word=f"refused: {codes}", tone=Tone.BAD)
+        word = "not counted" if verdict.accepted else "refused"
+        return Mark(sign="✗", word=f"{word}: {codes}", tone=Tone.BAD)
     if worst is None:
         return VERIFIED
     if worst is Severity.ERROR:

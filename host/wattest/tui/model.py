@@ -122,7 +122,7 @@ class RunView:
         """Note that a person asked for a fault: it will be applied with the next slice."""
         self.revision += 1
         self.banner = Banner(text=f"{kind.value} on {node}: asked for", tone=Tone.WARN)
-        self._say(node, "asked", f"{kind.value}, by you", Tone.WARN)
+        self._say(node, "attack", f"{kind.value}, by you", Tone.WARN)
 
     def refused_to_ask(self, reason: str) -> None:
         """Note why nothing was asked for."""
@@ -137,7 +137,7 @@ class RunView:
         self.nodes = [NodeView(info=info) for info in event.nodes]
         self._by_name = {node.name: node for node in self.nodes}
         self.now_ms, self.end_ms = event.start_ms, event.end_ms
-        self._say("", "start", f"{event.scenario}, seed {event.seed}", Tone.PLAIN)
+        self._say("", "began", f"{event.scenario}, seed {event.seed}", Tone.PLAIN)
 
     def _finish(self, event: RunFinished) -> None:
         self._reach(event.now_ms)
@@ -148,7 +148,7 @@ class RunView:
             why = "; ".join(event.reasons) or "a verdict is not as the scenario expects"
             text, tone = f"FAIL: {why}", Tone.BAD
         self.banner = Banner(text=f"finished. {text}", tone=tone)
-        self._say("", "end", text, tone)
+        self._say("", "ended", text, tone)
 
     def _node(self, lane: str) -> NodeView | None:
         """Return the node behind a lane; a clone's lane is shown with the node it claims to be."""
@@ -171,7 +171,7 @@ class RunView:
                 node.take_lost(event, self._arrivals)
         mark = node.arrivals[-1].mark
         if mark.tone in (Tone.BAD, Tone.WARN):
-            self._say(event.node, "found", str(mark), mark.tone)
+            self._say(event.node, "", str(mark), mark.tone)
 
     def _change(self, event: events.NodeChanged) -> None:
         self._reach(event.now_ms)
@@ -179,7 +179,7 @@ class RunView:
         if node is not None and CLONE_MARK not in event.node:
             node.change_state(event.state)
         tone = Tone.WARN if event.state in ("off", "unplugged", "crashed") else Tone.PLAIN
-        self._say(event.node, "node", f"now {event.state}", tone)
+        self._say(event.node, "is", event.state, tone)
 
     def _draw(self, event: StatementDrawn) -> None:
         self._reach(event.now_ms)
@@ -195,9 +195,9 @@ class RunView:
         if isinstance(event, FaultApplied):
             self.open_faults.append(event)
             detail = f" ({event.detail})" if event.detail else ""
-            text = f"{event.kind}{detail}: must end in {event.expected or 'no finding'}"
+            text = f"{event.kind}{detail} must end in {event.expected or 'no finding'}"
             self._say(event.node, "fault", text, Tone.WARN)
-            self.banner = Banner(text=f"{event.node}: {text}", tone=Tone.WARN)
+            self.banner = Banner(text=f"{event.node} {text}", tone=Tone.WARN)
             return
         for fault in self.open_faults:
             if (fault.node, fault.kind) == (event.node, event.kind):
@@ -205,9 +205,10 @@ class RunView:
                 break
         self.judged.append(event)
         mark = fault_mark(passed=event.passed)
-        text = f"{event.kind}: expected {event.expected or 'no finding'}, got {event.got}: {mark}"
-        self._say(event.node, "verdict", text, mark.tone)
-        self.banner = Banner(text=f"{event.node}: {text}", tone=mark.tone)
+        expected = event.expected or "no finding"
+        text = f"{mark}: {event.kind} had to end in {expected}, got {event.got}"
+        self._say(event.node, "", f"{mark}: {event.kind} ended in {event.got}", mark.tone)
+        self.banner = Banner(text=f"{event.node} {text}", tone=mark.tone)
 
     def _say(self, node: str, sort: str, text: str, tone: Tone) -> None:
         self._lines += 1

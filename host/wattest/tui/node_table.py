@@ -8,8 +8,8 @@ from textual.widgets import DataTable
 from wattest.tui.marks import Tone
 from wattest.tui.model import RunView
 from wattest.tui.node_view import NodeView
-from wattest.tui.paint import STYLES, toned
-from wattest.tui.words import difference_text, energy_text, power_text
+from wattest.tui.paint import MODEL, STYLES, toned
+from wattest.tui.words import age_text, difference_text, energy_text, power_text
 
 _COLUMNS = {
     "number": ("", 2),
@@ -22,15 +22,17 @@ _COLUMNS = {
     "residual": ("residual", 12),
     "found": ("found", 6),
     "mark": ("values are", 12),
+    "age": ("age", 14),
 }
 """Title and width of each column; a gap of one character is part of the width."""
 
 _NARROW = ("number", "node", "state", "power", "energy", "residual", "mark")
 _WIDE = ("number", "node", "state", "power", "energy", "expected", "residual", "found", "mark")
-_WIDEST = (*_WIDE[:2], "asset", *_WIDE[2:])
+_WIDEST = (*_WIDE, "age")
 _FLUSH_RIGHT = frozenset({"power", "energy", "expected", "residual", "found"})
 _WIDE_CHARS = 100
-_WIDEST_CHARS = 116
+_WIDEST_CHARS = 114
+_ASSET_CHARS = 127
 _NUMBERED = 9
 
 
@@ -40,7 +42,7 @@ class NodeTable(DataTable[Text]):
     def __init__(self) -> None:
         super().__init__(cursor_type="row", cell_padding=0, zebra_stripes=False, id="nodes")
         self._columns: tuple[str, ...] = ()
-        self._shown: dict[str, tuple[int, int, bool]] = {}
+        self._shown: dict[str, tuple[int, str, bool]] = {}
 
     def show(self, view: RunView, selected: int, width: int) -> None:
         """Bring rows and columns up to date."""
@@ -48,8 +50,7 @@ class NodeTable(DataTable[Text]):
         if columns != self._columns or len(view.nodes) != self.row_count:
             self._lay_out(view, columns, selected)
         for number, node in enumerate(view.nodes):
-            tone = node.mark(view.now_ms).tone
-            state = (node.revision, list(Tone).index(tone), number == selected)
+            state = (node.revision, _age(node, view.now_ms), number == selected)
             if self._shown.get(node.name) == state:
                 continue
             self._shown[node.name] = state
@@ -83,9 +84,10 @@ def node_cells(node: NodeView, now_ms: int, number: int, *, selected: bool) -> d
         "number": Text(("▸" if selected else " ") + digit, "bold" if selected else "dim"),
         "node": Text(node.name, "bold"),
         "asset": Text(node.info.asset),
-        "state": Text(node.state, "" if node.state == "running" else "bold yellow"),
-        "found": Text(str(found), "yellow" if found else "dim"),
+        "state": Text(node.state, "" if node.state == "running" else STYLES[Tone.WARN]),
+        "found": Text(str(found), STYLES[Tone.WARN] if found else "dim"),
         "mark": toned(mark),
+        "age": Text(_age(node, now_ms), "dim"),
     }
     none = Text("-", "dim")
     if energies is None:
@@ -96,25 +98,33 @@ def node_cells(node: NodeView, now_ms: int, number: int, *, selected: bool) -> d
     cells["energy"] = Text(f"{energy_text(registers[0])} {registers[1]}", style)
     if expectation is None:
         return cells | {"expected": none, "residual": none}
-    cells["expected"] = Text(power_text(expectation.expected_milliwatts), "cyan")
+    cells["expected"] = Text(power_text(expectation.expected_milliwatts), MODEL)
     cells["residual"] = Text(difference_text(expectation.residual_milliwatts))
     return cells
+
+
+def _age(node: NodeView, now_ms: int) -> str:
+    energies = node.twin.energies if node.twin else None
+    return age_text(energies.proof.age_ms(now_ms)) if energies else ""
 
 
 def _columns_for(view: RunView, width: int) -> tuple[str, ...]:
     if width < _WIDE_CHARS:
         return _NARROW
+    if width < _WIDEST_CHARS:
+        return _WIDE
     named_apart = any(node.info.asset != node.name for node in view.nodes)
-    return _WIDEST if named_apart and width >= _WIDEST_CHARS else _WIDE
+    if named_apart and width >= _ASSET_CHARS:
+        return (*_WIDEST[:2], "asset", *_WIDEST[2:])
+    return _WIDEST
 
 
 def _placed(text: Text, column: str) -> Text:
     """Return a cell with its gap, flush right where digits must stand below each other."""
     placed = text.copy()
-    width = _COLUMNS[column][1]
     if column in _FLUSH_RIGHT:
-        placed.align("right", width)
+        placed.justify = "right"
     elif column != "number":
         placed.pad_left(1)
-        placed.truncate(width, overflow="ellipsis")
+        placed.truncate(_COLUMNS[column][1], overflow="ellipsis")
     return placed

@@ -12,6 +12,9 @@ from wattest.twin import Energies, TwinState
 from wattest.verify import Severity, Verdict
 
 READINGS_MAX = 200
+_RUNNING = frozenset({"enrolled", "connected", "restarted"})
+"""Steps on the way to running; the log names them."""
+
 _MS_PER_HOUR = 3_600_000
 
 
@@ -89,7 +92,7 @@ class NodeView:
 
     def change_state(self, state: str) -> None:
         """Take over what the run says of the node."""
-        self.state = state
+        self.state = "running" if state in _RUNNING else state
         self.revision += 1
 
     def take_logged(self, event: RecordLogged, number: int) -> None:

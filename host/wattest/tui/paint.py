@@ -22,30 +22,36 @@ from wattest.tui.words import (
     short_digest,
     speed_text,
 )
+from wattest.twin import Health, TwinState
 
 STYLES = {
     Tone.PLAIN: "",
-    Tone.GOOD: "green",
-    Tone.WARN: "yellow",
-    Tone.BAD: "bold red",
+    Tone.GOOD: "#7bd88f",
+    Tone.WARN: "#ffd866",
+    Tone.BAD: "bold #ff6188",
     Tone.DIM: "dim",
 }
-_LABEL_CHARS = 10
-_WIDE = 100
+MODEL = "#78dce8"
+"""Colour of what the plant model expects."""
+
+_WARN = STYLES[Tone.WARN]
+_LABEL_CHARS = 9
+_AMOUNT_CHARS = 18
+_WIDE, _WIDEST = 100, 110
 _TSYNC = ("clock never set", "clock informative", "clock synchronised", "clock relative")
-_LATEST = 8
 
 KEYS = (
     ("space", "pause"),
     ("+ -", "speed"),
-    ("m", "max"),
-    ("1-9", "node"),
     ("enter", "reading"),
     ("l", "ledger"),
     ("s", "statements"),
     ("?", "help"),
     ("q", "quit"),
 )
+MORE_KEYS = (("m", "max"), ("1-9", "node"), ("e", "events"))
+"""Shown only where there is room; the help has them all."""
+
 ATTACKS = (
     ("p", "cut power"),
     ("u", "unplug"),
@@ -58,12 +64,17 @@ ATTACKS = (
 
 def toned(mark: Mark) -> Text:
     """Return a mark in its tone."""
-    return Text(str(mark), STYLES[mark.tone])
+    return styled(str(mark), STYLES[mark.tone])
+
+
+def styled(text: str, style: str) -> Text:
+    """Return a text whose style ends where it ends, whatever is appended to it."""
+    return Text().append(text, style)
 
 
 def clock_line(view: RunView, *, state: str, speed: float | None, width: int) -> Text:
     """Return name of the run, virtual time, progress, speed and state in one line."""
-    line = Text(" wattest ", "bold reverse")
+    line = styled(" wattest ", "bold reverse")
     if view.started is None:
         return line.append("  boards are being built and booted…")
     done_ms, whole_ms = view.now_ms - view.start_ms, view.end_ms - view.start_ms
@@ -82,14 +93,14 @@ def clock_line(view: RunView, *, state: str, speed: float | None, width: int) ->
 def banner_line(view: RunView) -> Text:
     """Return the newest thing a person must see."""
     if view.banner is not None:
-        return Text(f" {view.banner.text}", STYLES[view.banner.tone])
-    return Text(" attack a node and watch it being caught: ? shows the keys", "dim")
+        return styled(f" {view.banner.text}", STYLES[view.banner.tone])
+    return styled(" attack a node and watch it being caught: ? shows the keys", "dim")
 
 
-def key_lines(*, attackable: bool) -> Text:
+def key_lines(*, attackable: bool, width: int) -> Text:
     """Return the keys, in two lines."""
     text = Text()
-    for key, does in KEYS:
+    for key, does in (*KEYS, *(MORE_KEYS if width >= _WIDEST else ())):
         text.append(f" {key}", "bold").append(f" {does} ")
     text.append("\n attack:", "dim")
     if not attackable:
@@ -104,49 +115,52 @@ def twin_lines(node: NodeView, now_ms: int) -> Text:
     mark = node.mark(now_ms)
     twin = node.twin
     if twin is None or twin.energies is None:
-        return _labelled("values").append_text(toned(mark))
+        return _labelled("power").append_text(toned(mark))
     energies, proof, style = twin.energies, twin.energies.proof, STYLES[mark.tone]
-    text = _labelled("power").append(power_text(energies.power_milliwatts), style)
-    text.append("  ").append_text(toned(mark))
-    text.append_text(_labelled("\nenergy"))
-    text.append(f"{energy_text(energies.export_milliwatthours)} out", style)
-    text.append(f"  {energy_text(energies.import_milliwatthours)} in", style)
-    text.append_text(_labelled("\nproof")).append(f"record {int(proof.ctx)}/{proof.seq}")
-    text.append(f"  entry {proof.index}  {age_text(proof.age_ms(now_ms))}")
+    lines = [
+        _labelled("power")
+        .append(power_text(energies.power_milliwatts), style)
+        .append(" ")
+        .append_text(toned(mark)),
+        _labelled("energy")
+        .append(f"{energy_text(energies.export_milliwatthours)} out, ", style)
+        .append(f"{energy_text(energies.import_milliwatthours)} in", style),
+        *_expectation(twin),
+        _labelled("proof").append(f"record {int(proof.ctx)}/{proof.seq}, entry {proof.index}"),
+        _labelled("age").append(age_text(proof.age_ms(now_ms))),
+    ]
     if proof.derived:
-        text.append("  time derived", "yellow")
+        lines[-1].append(", time derived", _WARN)
     if proof.doubts:
-        text.append_text(_labelled("\nin doubt")).append(", ".join(proof.doubts), "bold red")
-    text.append_text(_expectation(node))
-    text.append_text(_self_description(node))
+        lines.append(_labelled("in doubt").append(", ".join(proof.doubts), STYLES[Tone.BAD]))
+    if twin.health is not None:
+        lines.append(_self_description(twin.health))
     if twin.refused:
         counts = ", ".join(f"{code} {count}" for code, count in twin.refused)
-        text.append_text(_labelled("\nnot taken")).append(counts, "yellow")
-    return text
+        lines.append(_labelled("refused").append(counts, _WARN))
+    if twin.expectation is not None:
+        lines.append(_labelled("model").append(twin.expectation.basis, "dim"))
+    return Text("\n").join(lines)
 
 
-def _expectation(node: NodeView) -> Text:
-    assert node.twin is not None, "only asked for a twin"
-    expectation = node.twin.expectation
-    text = _labelled("\nexpected")
+def _expectation(twin: TwinState) -> list[Text]:
+    expectation = twin.expectation
     if expectation is None:
-        return text.append("not yet" if node.twin.has_plant else "no expectation", "dim")
-    text.append(power_text(expectation.expected_milliwatts), "cyan")
-    text.append_text(_labelled("\nmetered")).append(power_text(expectation.metered_milliwatts))
-    text.append(f"  residual {difference_text(expectation.residual_milliwatts)}")
-    return text.append_text(_labelled("\nmodel")).append(expectation.basis, "dim")
+        nothing = "not yet" if twin.has_plant else "no expectation"
+        return [_labelled("expected").append(nothing, "dim")]
+    return [
+        _labelled("expected").append(power_text(expectation.expected_milliwatts), MODEL),
+        _labelled("metered").append(power_text(expectation.metered_milliwatts)),
+        _labelled("residual").append(difference_text(expectation.residual_milliwatts)),
+    ]
 
 
-def _self_description(node: NodeView) -> Text:
-    assert node.twin is not None, "only asked for a twin"
-    health = node.twin.health
-    if health is None:
-        return Text()
-    text = _labelled("\nnode").append(f"{_TSYNC[health.tsync]}, boot {health.bootcount}")
+def _self_description(health: Health) -> Text:
+    text = _labelled("node").append(f"{_TSYNC[health.tsync]}, boot {health.bootcount}")
     if health.input:
-        text.append(f", input {health.input.name.lower()}", "bold yellow")
+        text.append(f", input {health.input.name.lower()}", f"bold {_WARN}")
     if health.status != "G":
-        text.append(f", status {health.status}", "bold yellow")
+        text.append(f", status {health.status}", f"bold {_WARN}")
     return text
 
 
@@ -154,81 +168,86 @@ def reading_lines(node: NodeView, count: int) -> Text:
     """Return the newest arrivals of a node, newest first, with their verdicts."""
     newest = islice(reversed(node.arrivals), max(count, 0))
     lines = [_reading_line(arrival) for arrival in newest]
-    return Text("\n").join(lines) if lines else Text("nothing has arrived yet", "dim")
+    return Text("\n").join(lines) if lines else styled("nothing has arrived yet", "dim")
 
 
 def _reading_line(arrival: Arrival) -> Text:
-    text = Text(f"{clock_text(arrival.now_ms)} ")
+    text = Text(f"{clock_text(arrival.now_ms)} ").append_text(toned(arrival.mark))
     record = arrival.verdict.record if arrival.verdict else None
     if record is None:
-        text.append(f"{len(arrival.data)} bytes ")
-    else:
-        text.append(f"{int(record.ctx)}/{record.seq} ")
-        if record.event is not None:
-            text.append(f"{record.event.kind.name.lower().replace('_', '-')} ")
-        elif record.power_milliwatts is not None:
-            text.append(f"{power_text(record.power_milliwatts)} ")
-    if arrival.index is not None:
-        text.append(f"entry {arrival.index} ", "dim")
-    return text.append_text(toned(arrival.mark))
+        return text.append(f"  {len(arrival.data)} bytes", "dim")
+    if record.event is not None:
+        text.append(f" {record.event.kind.name.lower().replace('_', '-')}")
+    elif record.power_milliwatts is not None:
+        text.append(f" {power_text(record.power_milliwatts)}")
+    return text.append(f" {int(record.ctx)}/{record.seq}", "dim")
 
 
 def ledger_lines(view: RunView, width: int) -> Text:
     """Return size, root and growth of the ledger."""
     newest = view.checkpoint
     if newest is None:
-        return Text("no checkpoint yet", "dim")
-    text = Text(f"{newest.size:,} entries", "bold").append(f"  root {short_digest(newest.root)}")
+        return styled("no checkpoint yet", "dim")
+    text = styled(f"{newest.size:,} entries", "bold").append(f"  root {short_digest(newest.root)}")
     text.append(f"\nsigned at {clock_text(newest.now_ms)}", "dim")
     growth = sparkline(view.growth.points, max(width - 7, 0))
-    return text.append("\ngrowth ", "dim").append(growth, "cyan")
+    return text.append("\ngrowth ", "dim").append(growth, MODEL)
 
 
-def statement_lines(view: RunView) -> Text:
+def statement_lines(view: RunView, width: int) -> Text:
     """Return the newest statement of each contract: amount, currency, and TEST if it is one."""
     if not view.statements:
-        return Text("nothing drawn yet", "dim")
+        return styled("nothing drawn yet", "dim")
+    room = max(width - _AMOUNT_CHARS, 4)
     lines = []
     for drawn in view.statements.values():
         statement = drawn.statement
-        line = Text(f"{statement.contract:<12.12} {statement.total:>9} {statement.currency} ")
+        name = Text(statement.contract)
+        name.truncate(room, overflow="ellipsis", pad=True)
+        line = name.append(f" {statement.total:>8} {statement.currency} ")
         line.append(
-            "TEST " if statement.test else "REAL ", "bold yellow" if statement.test else ""
+            "TEST" if statement.test else "REAL", f"bold {_WARN}" if statement.test else ""
         )
-        place = "running" if drawn.index is None else f"{statement.state}, entry {drawn.index}"
-        lines.append(line.append(place, "dim"))
-    return Text("\n").join(lines)
+        lines.append(line)
+    running = any(drawn.index is None for drawn in view.statements.values())
+    state = "running, not logged yet" if running else "logged in the ledger"
+    return Text("\n").join([*lines, styled(state, "dim")])
 
 
 def evidence_line(view: RunView) -> Text:
     """Return ledger and statements in one line, for a screen without room for their panels."""
     newest = view.checkpoint
-    text = Text(" ledger ", "dim")
-    if newest is None:
-        return text.append("empty")
-    text.append(f"{newest.size:,}").append(f" root {short_digest(newest.root)}", "dim")
-    for drawn in view.statements.values():
-        statement = drawn.statement
+    text = styled(" ledger ", "dim").append(f"{newest.size:,}" if newest else "empty")
+    drawn = list(view.statements.values())
+    all_test = bool(drawn) and all(item.statement.test for item in drawn)
+    if all_test:
+        text.append("  all TEST:", f"bold {_WARN}")
+    for item in drawn:
+        statement = item.statement
         text.append(f"  {statement.contract} ", "dim")
         text.append(f"{statement.total} {statement.currency}")
-        if statement.test:
-            text.append(" TEST", "bold yellow")
+        if statement.test and not all_test:
+            text.append(" TEST", f"bold {_WARN}")
+    if newest is not None:
+        text.append(f"  root {short_digest(newest.root)}", "dim")
     return text
 
 
-def log_lines(view: RunView, count: int) -> Text:
-    """Return the newest lines of the log, newest last."""
-    newest = list(islice(reversed(view.log), max(count, 0)))[::-1]
+def log_lines(view: RunView, count: int | None = None) -> Text:
+    """Return the newest lines of the log, newest last; all that are kept without a count."""
+    newest = list(islice(reversed(view.log), count if count is None else max(count, 0)))[::-1]
     return Text("\n").join([_log_line(line) for line in newest])
 
 
 def _log_line(line: LogLine) -> Text:
-    text = Text(f"{clock_text(line.now_ms)} ", "dim")
+    text = styled(f"{clock_text(line.now_ms)} ", "dim")
     if line.node:
         text.append(f"{line.node} ")
-    return text.append(f"{line.sort}: ", "bold").append(line.text, STYLES[line.tone])
+    if line.sort:
+        text.append(f"{line.sort} ", "bold")
+    return text.append(line.text, STYLES[line.tone])
 
 
 def _labelled(label: str) -> Text:
-    """Begin a line, or with a line feed the next one, with a label of fixed width."""
-    return Text(label.ljust(_LABEL_CHARS + label.startswith("\n")), "dim")
+    """Begin a line with a label of fixed width."""
+    return styled(label.ljust(_LABEL_CHARS), "dim")

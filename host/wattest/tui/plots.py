@@ -7,37 +7,66 @@ from textual_plotext import PlotextPlot
 from wattest.tui.node_view import NodeView
 from wattest.tui.words import elapsed_text
 
-_TICKS = 4
+_TICKS = 5
+_CELLS_PER_DOT = 3
 _MILLI = 1000
-_METERED, _EXPECTED, _IMPORTED = "green", "cyan", "orange"
+_STEPS_MS = tuple(60_000 * n for n in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200))
+_METERED, _EXPECTED, _OTHER = (123, 216, 143), (120, 220, 232), (255, 216, 102)
 
 Points = tuple[tuple[int, int], ...]
+Colour = tuple[int, int, int]
 
 
 class CurvePlot(PlotextPlot):
-    """A plot of curves over the time since the run began."""
+    """A plot of two curves over the time since the run began: a line, and dots on top of it."""
 
-    def draw(self, curves: list[tuple[Points, str, str]], *, start_ms: int, sign: int = 1) -> None:
-        """Draw curves of (points, colour, marker); values in thousandths, times ``sign``."""
+    def draw(
+        self, line: Points, dots: Points, dots_colour: Colour, *, start_ms: int, sign: int
+    ) -> None:
+        """Draw two curves.
+
+        Args:
+            line: drawn as a line.
+            dots: drawn as single dots, a few cells apart, so that a line below them is seen.
+            dots_colour: of the dots.
+            start_ms: begin of the run.
+            sign: 1 or -1; values are thousandths, times this.
+        """
         plot = self.plt
         plot.clear_figure()
-        times_ms = [time_ms for points, _, _ in curves for time_ms, _ in points]
-        values = [sign * value for points, _, _ in curves for _, value in points]
-        if times_ms:
-            low, high = min(0, *values), max(0, *values)
-            plot.ylim(low / _MILLI, max(high, low + _MILLI) / _MILLI)
-            first, last = min(times_ms), max(*times_ms, min(times_ms) + 1)
-            plot.xlim(first, last)
-            ticks = [first + (last - first) * i // (_TICKS - 1) for i in range(_TICKS)]
-            plot.xticks(
-                [float(tick) for tick in ticks],
-                [elapsed_text(tick - start_ms)[:-3] for tick in ticks],
-            )
-        for points, colour, marker in curves:
-            if points:
-                xs, ys = zip(*points, strict=True)
-                plot.plot(list(xs), [sign * y / _MILLI for y in ys], color=colour, marker=marker)
+        if line or dots:
+            self._frame([*line, *dots], start_ms, sign)
+        if line:
+            xs, ys = _axes(line, sign)
+            plot.plot(xs, ys, color=_METERED, marker="braille")
+        if dots:
+            step = max(len(dots) * _CELLS_PER_DOT // max(self.size.width, 1), 1)
+            xs, ys = _axes(dots[::-step], sign)
+            plot.scatter(xs, ys, color=dots_colour, marker="dot")
         self.refresh()
+
+    def _frame(self, points: list[tuple[int, int]], start_ms: int, sign: int) -> None:
+        times_ms = [time_ms for time_ms, _ in points]
+        values = [sign * value for _, value in points]
+        low, high = min(0, *values), max(0, *values)
+        self.plt.ylim(low / _MILLI, max(high, low + _MILLI) / _MILLI)
+        first, last = min(times_ms), max(*times_ms, min(times_ms) + 1)
+        self.plt.xlim(first, last)
+        ticks = ticks_ms(first - start_ms, last - start_ms)
+        labels = [elapsed_text(tick)[:-3] for tick in ticks]
+        self.plt.xticks([float(tick + start_ms) for tick in ticks], labels)
+
+
+def ticks_ms(first_ms: int, last_ms: int) -> list[int]:
+    """Return round times since the run began, a handful of them, from first to last."""
+    span_ms = last_ms - first_ms
+    step_ms = next((step for step in _STEPS_MS if span_ms <= _TICKS * step), span_ms)
+    return list(range(-(-first_ms // step_ms) * step_ms, last_ms + 1, step_ms))
+
+
+def _axes(points: Points, sign: int) -> tuple[list[float], list[float]]:
+    times_ms, values = zip(*points, strict=True)
+    return [float(time_ms) for time_ms in times_ms], [sign * value / _MILLI for value in values]
 
 
 class PowerPlot(CurvePlot):
@@ -45,28 +74,20 @@ class PowerPlot(CurvePlot):
 
     def show(self, node: NodeView, start_ms: int) -> None:
         """Draw the curves of a node; power that it delivers is drawn upwards."""
-        way = "out of" if node.delivers else "into"
-        self.border_title = f"power {way} {node.info.asset}, W: ⣀ metered  • expected"
-        self.draw(
-            [
-                (node.expected.points, _EXPECTED, "dot"),
-                (node.metered.points, _METERED, "braille"),
-            ],
-            start_ms=start_ms,
-            sign=-1 if node.delivers else 1,
-        )
+        way = "out" if node.delivers else "in"
+        self.border_title = f"{node.info.asset}, W {way}: ⠤ metered • model"
+        sign = -1 if node.delivers else 1
+        metered, expected = node.metered.points, node.expected.points
+        self.draw(metered, expected, _EXPECTED, start_ms=start_ms, sign=sign)
 
 
 class EnergyPlot(CurvePlot):
     """The registers as they grew."""
 
     def show(self, node: NodeView, start_ms: int) -> None:
-        """Draw the registers of a node."""
-        self.border_title = f"energy of {node.info.asset}, Wh: ⣀ out  • in"
-        self.draw(
-            [
-                (node.imported.points, _IMPORTED, "dot"),
-                (node.exported.points, _METERED, "braille"),
-            ],
-            start_ms=start_ms,
-        )
+        """Draw the registers of a node: the larger one as the line."""
+        more, less = ("out", "in") if node.delivers else ("in", "out")
+        self.border_title = f"{node.info.asset}, Wh: ⠤ {more} • {less}"
+        curves = (node.imported.points, node.exported.points)
+        line, dots = reversed(curves) if node.delivers else curves
+        self.draw(line, dots, _OTHER, start_ms=start_ms, sign=1)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from wattest.errors import CoseError
 from wattest.tui.marks import Tone
 from wattest.tui.node_view import Arrival, NodeView
-from wattest.tui.paint import STYLES, toned
+from wattest.tui.paint import STYLES, styled, toned
 from wattest.tui.sheet import Sheet
 from wattest.tui.words import instant_text
 from wattest.verify import Finding, StepOutcome, Verdict
@@ -137,4 +137,4 @@ def _cut(value: str) -> list[str]:
 
 
 def _heading(title: str) -> Text:
-    return Text(f"\n\n{title}", "bold underline")
+    return styled(f"\n\n{title}", "bold underline")

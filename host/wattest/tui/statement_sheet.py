@@ -9,7 +9,9 @@ from textual.binding import Binding, BindingType
 
 from wattest.operations.events import StatementDrawn
 from wattest.settlement import statement_text
+from wattest.tui.marks import Tone
 from wattest.tui.model import RunView
+from wattest.tui.paint import STYLES, styled
 from wattest.tui.sheet import Sheet
 
 
@@ -48,9 +50,9 @@ class StatementSheet(Sheet):
 
 def _text(drawn: StatementDrawn) -> Text:
     if drawn.index is None:
-        place = Text("RUNNING: a view of the period so far, not logged\n\n", "yellow")
+        place = styled("RUNNING: a view of the period so far, not logged\n\n", STYLES[Tone.WARN])
     else:
-        place = Text(f"logged: entry {drawn.index} of the ledger\n\n", "green")
+        place = styled(f"logged: entry {drawn.index} of the ledger\n\n", STYLES[Tone.GOOD])
     body = Text(statement_text(drawn.statement.to_document()))
-    body.highlight_words(["TEST"], "bold yellow")
+    body.highlight_words(["TEST"], f"bold {STYLES[Tone.WARN]}")
     return place + body
