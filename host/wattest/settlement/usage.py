@@ -206,7 +206,9 @@ class _Collector:
         self, track: Track, delivered: Delivered, ends: tuple[End, End], span: tuple[int, int]
     ) -> None:
         low_ms, high_ms = delivered.times[span[0]], delivered.times[span[1]]
-        self.note((*track.notes, *delivered.notes), low_ms, high_ms)
+        self.note(track.notes, low_ms, high_ms)
+        # a delta belongs to the interval that ends with it: not to the period it begins
+        self.note(delivered.notes, low_ms + 1, high_ms)
         if any(end.rule is Rule.INTERP for end in ends):
             self.flags.add(Flag.INTERP)
         if Flag.DERIVED_TIME in self.flags and (self.policy.derived_time is DerivedTime.ESTIMATE):

@@ -105,6 +105,15 @@ def test_statement_becomes_complete_when_both_ends_are_covered() -> None:
     assert states == [State.PROVISIONAL, State.COMPLETE, State.FINAL]
 
 
+def test_evidence_lies_where_the_first_copy_was_logged() -> None:
+    copies = [ENERGY[0], {**ENERGY[1], "index": 70}, {**ENERGY[1], "seq": 2, "index": 30}]
+    for specs in (copies, [copies[0], copies[2], copies[1]]):
+        numbered = [{**spec, "seq": 1 if spec is copies[0] else 2} for spec in specs]
+        end = draw(terms_map(), numbered).lines[0].usage[0].keys[0].end
+        assert end is not None
+        assert [ref.index for ref in end.records] == [30]
+
+
 def test_two_lines_on_one_quantity_share_their_evidence() -> None:
     lines = [use_line(code="grid", price="0.1"), use_line(code="tax", price="0.02")]
     grid, tax = draw(terms_map(line=lines), ENERGY).lines

@@ -200,6 +200,8 @@ def test_economic_digest_does_not_depend_on_places_in_the_ledger() -> None:
     one = draw(terms_map(), specs)
     other = draw(terms_map(), list(reversed([{**s, "seq": n} for n, s in enumerate(moved, 1)])))
     assert one.to_cbor() != other.to_cbor()
+    again = draw(terms_map(), specs, generation=2)
+    assert one.economic_digest == again.economic_digest != one.digest
     assert one.economic_digest == other.economic_digest
 
 

@@ -67,6 +67,9 @@ def test_derived_times_do_not_depend_on_the_order_of_arrival() -> None:
         for order in itertools.permutations(entries)
     }
     assert len(outcomes) == 1
+    assert TIME_SET.event is not None
+    expected = TIME_SET.event.fields[3] - (TIME_SET.mono_ms - UNTIMED.mono_ms)
+    assert (UNTIMED.identity, expected) in outcomes.pop()
 
 
 def test_time_set_event_of_another_boot_tells_nothing() -> None:

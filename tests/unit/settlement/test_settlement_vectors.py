@@ -48,6 +48,10 @@ def seen(statement: Statement, expect: dict[str, Any]) -> dict[str, Any]:
         "metered": line.metered,
         "estimated": line.estimated,
         "excluded": sum(usage.excluded for usage in line.usage),
+        "records": sum(key.records for usage in line.usage for key in usage.keys),
+        "unmetered_s": Fraction(
+            sum(gap.end_ms - gap.start_ms for usage in line.usage for gap in usage.gaps), 1000
+        ),
         "exact": line.exact,
         "parts": [[part.window, str(part.quantity), str(part.amount)] for part in line.parts],
     }
