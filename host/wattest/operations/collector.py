@@ -31,10 +31,10 @@ from wattest.session import (
 from wattest.twin import Twin
 from wattest.verify import Verdict, Verifier
 from wattest.wire import Enrolment, EnrolmentKind, Hello, Op, Record, kid_of, spki_der
+from wattest.wire.message import WINDOW_RECORDS
 
 FLUSH_DELAY_MS = 250
 BATCH_RECORDS_MAX = 256
-_HELD_RECORDS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,10 +237,7 @@ class Collector:
         if record is None or not verdict.accepted:
             return [self._refused(lane, received, verdict, now_ms)]
         if verdict.duplicate:
-            lane.session.acknowledge(received.position, record.digest)
-            if received.resent:
-                return []
-            return [self._refused(lane, received, verdict, now_ms)]
+            return self._take_duplicate(lane, received, verdict, record, now_ms)
         self._pending.append(
             _Pending(lane=lane, received=received, verdict=verdict, record=record)
         )
@@ -248,16 +245,37 @@ class Collector:
             self._flush_at_ms = now_ms + FLUSH_DELAY_MS
         return []
 
+    def _take_duplicate(
+        self, lane: _Lane, received: RecordReceived, verdict: Verdict, record: Record, now_ms: int
+    ) -> list[RunEvent]:
+        """Acknowledge again what the node had reason to send again; refuse a replay.
+
+        A copy of a record that waits for the next commit is passed over: the acknowledgement
+        goes out when the first copy is durable, and not before.
+        """
+        if not received.resent:
+            return [self._refused(lane, received, verdict, now_ms)]
+        if all(item.record.identity != record.identity for item in self._pending):
+            lane.session.acknowledge(received.position, record.digest)
+        return []
+
     def _hold(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
-        """Keep records of a stranger until one of them answers the challenge."""
+        """Keep records of a stranger until one of them answers the challenge.
+
+        A node with a backlog cannot answer before its window moves. A whole window of records
+        under its key shows that it holds the key; the answer comes behind them.
+        """
         candidate = lane.candidate
         known = {item.position for item in lane.held}
-        if candidate is None or len(lane.held) >= _HELD_RECORDS_MAX or received.position in known:
+        if candidate is None or received.position in known:
             return []
         lane.held.append(received)
         verdict = Verifier([candidate]).check(received.data, received_ms=now_ms)
         record = verdict.record
-        if not verdict.accepted or record is None or record.nonce != lane.nonce:
+        if not verdict.accepted or record is None:
+            lane.held.pop()
+            return []
+        if record.nonce != lane.nonce and len(lane.held) < WINDOW_RECORDS:
             return []
         entry = NewEntry(kind=EntryKind.ENROLMENT, body=candidate.to_cbor())
         (receipt,) = self._ledger.append([entry])

@@ -16,13 +16,27 @@ from wattest.operations.bench import EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.links import Links, Tap, Wire
 from wattest.scenario import Fault, FaultKind
-from wattest.wire import Frame, FrameScanner, Op, encode_frame
+from wattest.wire import (
+    OBIS_EXPORT,
+    OBIS_IMPORT,
+    Frame,
+    FrameScanner,
+    Op,
+    cbor,
+    encode_frame,
+    parse_sign1,
+    seal_sign1,
+)
 from wattest.wire.message import FrameKind
+from wattest.wire.record_schema import BODY_KEY
 
 WRONG_DEVICE_ID = 0x2260
 """An INA226 answers so: same package, same address, other registers."""
 
 _RECORDS_KEPT = 64
+_POSITION_BYTES = 4
+_REGISTERS = 6
+_FORGED_BITS = 32
 _NW_PER_MW = 1000
 
 Undo = Callable[[], None]
@@ -125,7 +139,7 @@ class Injector:
         )
 
     def forge(self, fault: Fault) -> Undo:
-        """Turn one bit of the next record and make its frame whole again."""
+        """Change the energy of the next record and make everything whole but its signature."""
         return self._once(fault.node, lambda data: _forged(data, fault.bit))
 
     def replay(self, fault: Fault) -> Undo:
@@ -245,7 +259,18 @@ def _with_bit_turned(data: bytes, at: int, bit: int) -> bytes:
 
 
 def _forged(data: bytes, bit: int) -> bytes:
+    """Turn one bit of each energy register of a record, and encode it all again.
+
+    This is what somebody with a keyboard and no key can do: every byte is well-formed, the CRC is
+    right, only the signature is over other bytes.
+    """
     frame = _record_frame(data)
     assert frame is not None, "only asked for record frames"
-    body = frame.body
-    return encode_frame(frame.kind, _with_bit_turned(body, len(body) - 1, bit))
+    position, encoded = frame.body[:_POSITION_BYTES], frame.body[_POSITION_BYTES:]
+    message = parse_sign1(encoded)
+    claims = cbor.decode(message.payload)
+    for register in claims[BODY_KEY][_REGISTERS]:
+        if register[0] in (OBIS_IMPORT, OBIS_EXPORT):
+            register[1] ^= 1 << bit % _FORGED_BITS
+    forged = seal_sign1(message.kid, cbor.encode(claims), lambda _: message.signature)
+    return encode_frame(frame.kind, position + forged)

@@ -34,6 +34,7 @@ from wattest.operations.events import (
 from wattest.operations.fault_watch import CLONE_MARK, FaultWatch
 from wattest.operations.injector import Injector, Undo
 from wattest.operations.links import Links
+from wattest.operations.restore import restored_verifier
 from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
 from wattest.scenario import (
@@ -109,21 +110,21 @@ class VirtualRig:
 
     def _open(self) -> None:
         scenario = self.scenario
-        frames = None
+        self._frames: FrameLog | None = None
         self._store: Store = MemoryStore()
         if self.run_dir is not None:
             self.run_dir.make(scenario=scenario.path)
             self._store = self._stack.enter_context(SqliteStore(self.run_dir.ledger, create=True))
-            frames = FrameLog(self.run_dir)
-            self._stack.callback(frames.close)
+            self._frames = FrameLog(self.run_dir)
+            self._stack.callback(self._frames.close)
         self._bench = EmulatedBench(
             seed=scenario.seed, duration_ns=scenario.duration_ns, run_name=scenario.name
         )
         self._stack.callback(self._bench.close)
         self.ledger = Ledger(self._store, self.signer)
-        self.collector = self._new_collector(Verifier())
+        self.collector = self._new_collector(restored_verifier(self.view(), self._store))
         self._links = Links(
-            self._bench, epoch_ms=scenario.epoch_ms, emit=self._emit, frames=frames
+            self._bench, epoch_ms=scenario.epoch_ms, emit=self._emit, frames=self._frames
         )
         self._links.collector = self.collector
         self._injector = Injector(
@@ -253,8 +254,10 @@ class VirtualRig:
         return max(0, min(self._bench.now_ns, self.scenario.duration_ns))
 
     def flush(self) -> None:
-        """Commit what is pending."""
+        """Commit what is pending; put every byte that arrived on disk."""
         self._links.flush()
+        if self._frames is not None:
+            self._frames.flush()
 
     def running_statements(self) -> Iterator[StatementDrawn]:
         """Draw each contract's statement as far as the evidence goes."""

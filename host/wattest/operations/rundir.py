@@ -13,6 +13,7 @@ Layout:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -144,12 +145,24 @@ class FrameLog:
         self._index.write(b"%d,%s,%d,%d\n" % (t_ns, node.encode(), self._offset, len(data)))
         self._offset += len(data)
 
-    def close(self) -> None:
-        """Flush to disk and close."""
+    def flush(self) -> None:
+        """Put everything on disk.
+
+        Raises:
+            StoreError: the disk is full.
+        """
         for file in (self._bytes, self._index):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
+            try:
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise StoreError(f"{file.name}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close; what was flushed before is on disk."""
+        for file in (self._bytes, self._index):
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 def write_whole(path: Path, content: bytes) -> None:
