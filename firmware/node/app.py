@@ -1,8 +1,8 @@
 """The node's loop: sample, integrate, seal, journal, send, prune on acknowledgement.
 
 One thing is done at a time. Between deadlines the node waits in one poll on its console, with the
-time to the next deadline. Signing is the only long computation; it calls back between two columns
-of its comb, so a sample that falls due meanwhile is taken in time.
+time to the next deadline. Signing is the only long computation; it calls back between its steps, so
+a sample that falls due meanwhile is taken in time.
 """
 
 import gc
@@ -106,6 +106,7 @@ class Node:
         if self._in_retreat(now):
             time.sleep_ms(min(idle_ms, _RETREAT_POLL_MS))
         elif self._seal_due() or self.session.send_record(now):
+            self.sample_if_due()
             self.session.receive(0)
         else:
             self.session.receive(min(idle_ms, self.session.ticks_to_retry(now)))

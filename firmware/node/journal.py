@@ -315,7 +315,8 @@ class Reader:
         self._journal = journal
         self.position = 0
         self.lost = 0
-        self._explained = 0
+        # Numbers burnt by the recovery are explained by it.
+        self._explained = journal.next_position if journal.burnt else 0
         self._segment_first = -1
         self._offset = 0
 

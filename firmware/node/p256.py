@@ -205,7 +205,7 @@ class Signer:
         Args:
             private: scalar, 32 bytes big-endian.
             digest: 32 bytes.
-            pause: called between two columns of the comb, for what cannot wait.
+            pause: called between two steps of the computation, for what cannot wait.
 
         Returns:
             r | s, 64 bytes.
@@ -225,7 +225,9 @@ class Signer:
         n = ORDER
         # n - k gives the same x as k, and exactly one of them is odd.
         x, _, zz, _ = self._comb((n - nonce, nonce)[nonce & 1], pause)
+        pause()
         r = x * inverse(zz, FIELD_PRIME) % FIELD_PRIME % n
+        pause()
         blind = random_scalar()
         secret = int.from_bytes(private, "big") * blind % n
         total = (int.from_bytes(digest, "big") * blind + r * secret) % n

@@ -115,6 +115,7 @@ class Recorder:
             self._resume()
         payload = self._writer.write(chain, reading)
         size = self._sealer.seal(journal.space(), payload, pause)
+        pause()
         ctx = reading.ctx
         before = chain.transaction
         chain.seq[ctx] += 1
