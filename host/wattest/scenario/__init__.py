@@ -18,6 +18,7 @@ from wattest.scenario.fault import (
     Fault,
     FaultKind,
 )
+from wattest.scenario.form import scenario_to_toml
 from wattest.scenario.load import Energy, LoadProfile, Origin
 from wattest.scenario.model import ChipErrorSpec, NodeSpec, Party, Scenario
 from wattest.scenario.piecewise import Outside, Piecewise
@@ -59,4 +60,5 @@ __all__ = [
     "parse_scenario",
     "prepare",
     "replay_scenario",
+    "scenario_to_toml",
 ]

@@ -22,6 +22,7 @@ from wattest.settlement.terms_table import terms_from_table
 from wattest.tables import Table, parse_table, read_table
 from wattest.units import NS_PER_S
 
+_NAME_CHARS_MAX = 24
 _NODES_MAX = 10_000
 _DURATION_MAX_NS = 400 * 86_400 * NS_PER_S
 
@@ -89,6 +90,11 @@ def _nodes(table: Table, folder: Path) -> Iterable[NodeSpec]:
         entry.finish()
         for number in range(1, count + 1):
             one = node if count == 1 else _numbered(node, number)
+            if len(one.name) > _NAME_CHARS_MAX:
+                raise entry.error(
+                    "name",
+                    f"at most {_NAME_CHARS_MAX} characters expected, got {len(one.name)}",
+                )
             if one.name in names:
                 raise entry.error("name", f"a name of its own expected, got {one.name!r} again")
             names.add(one.name)
@@ -101,8 +107,6 @@ def _numbered(node: NodeSpec, number: int) -> NodeSpec:
 
 def _node(table: Table, folder: Path) -> NodeSpec:
     name = table.name("name")
-    if len(name) > 24:
-        raise table.error("name", f"at most 24 characters expected, got {len(name)}")
     board = table.text("board", "emulated-esp32", pattern=r"[^\x00]{1,1024}", expected="a board")
     return NodeSpec(
         name=name,
