@@ -72,7 +72,7 @@ def statement_of_kettle() -> Statement:
 def make_kept_run(folder: Path) -> RunDir:
     """Write a run with four entries into ``folder``."""
     run = RunDir(folder)
-    run.make()
+    run.make(scenario="")
     signer = CheckpointSigner("wattest/test", bytes(32))
     terms = parse_terms(TERMS, "kettle.toml")
     with SqliteStore(run.ledger) as store:

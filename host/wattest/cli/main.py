@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WattestError as error:
         _complain(error.diagnostics())
         return error.exit_code
-    except KeyboardInterrupt:
-        _complain("interrupted")
+    except KeyboardInterrupt as interrupt:
+        _complain(str(interrupt) or "interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()

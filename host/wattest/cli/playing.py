@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 from wattest.cli.output import ProgressLine, print_json
 
 if TYPE_CHECKING:
+    from wattest.operations.control import RunControl
     from wattest.operations.events import RunEvent
     from wattest.operations.run import RunOptions
     from wattest.scenario import Scenario
@@ -23,6 +26,9 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
 
     Returns:
         0 if every verdict is as the scenario expects, else 1.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it; what was logged is durable.
     """
     from wattest.operations.control import RunControl
     from wattest.operations.run import run
@@ -35,10 +41,34 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
 
         finished = run_tui(lambda: run(scenario, options, control), control)
         return 0 if finished is None or finished.passed else 1
-    # Closing the generator on the way out, Ctrl-C too, leaves what was committed durable.
+    # Closing the generator on the way out leaves what was committed durable.
     events = cast("Generator[RunEvent]", run(scenario, options, control))
-    with closing(events):
-        return present(events, as_json=args.json)
+    with stopping_on_interrupt(control), closing(events):
+        code = present(events, as_json=args.json)
+    if control.stopped:
+        kept = f"; what was logged is kept in {args.out}" if args.out else ""
+        raise KeyboardInterrupt(f"interrupted{kept}")
+    return code
+
+
+@contextmanager
+def stopping_on_interrupt(control: RunControl) -> Iterator[None]:
+    """Turn the first Ctrl-C into a request to stop; the second one interrupts as usual.
+
+    An exception raised inside a callback of the emulator or of littlefs would be lost there, and
+    with it the interrupt; between two slices of virtual time nothing is half done.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        control.stopped = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def is_headless(args: argparse.Namespace) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from wattest.cli.output import bad, good, marked, print_table
@@ -89,16 +88,14 @@ def _show_findings(started: RunStarted, finished: RunFinished) -> None:
         print("findings: none")
         return
     names = {node.kid: node.name for node in started.nodes}
-    counts = Counter((names.get(f.kid, f.kid.hex()), f.code.value) for f in finished.findings)
+    grouped: dict[tuple[str, str], list[Finding]] = {}
+    for finding in finished.findings:
+        node = names.get(finding.kid, "no known node")
+        grouped.setdefault((node, finding.code.value), []).append(finding)
     print("findings:")
-    for (node, code), count in sorted(counts.items()):
-        first = next(
-            f
-            for f in finished.findings
-            if f.code.value == code and names.get(f.kid, f.kid.hex()) == node
-        )
-        times = f" ({count} times)" if count > 1 else ""
-        print(f"  {node}: {marked(code)}{times}: {first.message}")
+    for (node, code), found in sorted(grouped.items()):
+        times = f" ({len(found)} times)" if len(found) > 1 else ""
+        print(f"  {node}: {marked(code)}{times}: {found[0].message}")
 
 
 def _fault_line(fault: FaultJudged) -> str:

@@ -83,7 +83,9 @@ def _follow(events: Iterator[AuditEvent]) -> AuditReport:
     try:
         for event in events:
             if isinstance(event, AuditProgressed):
-                progress.update(event.done, event.whole, event.what)
+                progress.update(
+                    event.done, event.whole, f"{event.done} of {event.whole} {event.what}"
+                )
             elif isinstance(event, AuditReport):
                 report = event
     finally:

@@ -12,6 +12,7 @@ from wattest.system import monotonic_ns
 
 _REDRAW_NS = 100_000_000
 _NODES_NAMED = 6
+_STATES_TOLD = {"running", "off", "unplugged", "crashed"}
 
 
 class Watch:
@@ -50,12 +51,14 @@ class Watch:
             case events.FrameLost():
                 self.lost += 1
             case events.FaultApplied():
-                self._say(event.now_ms, event.node, f"{event.kind}: {event.detail}")
+                detail = f": {event.detail}" if event.detail else ""
+                self._say(event.now_ms, event.node, f"{event.kind}{detail}")
             case events.FaultJudged():
                 mark = "as expected" if event.passed else f"expected {event.expected}"
                 self._say(event.now_ms, event.node, f"{event.kind}: {event.got}, {mark}")
             case events.NodeChanged():
-                self._say(event.now_ms, event.node, f"now {event.state}")
+                if event.state in _STATES_TOLD:
+                    self._say(event.now_ms, event.node, f"now {event.state}")
             case events.ConsolePrinted() | events.CheckpointSigned() | events.StatementDrawn():
                 pass
             case events.RunFinished():
@@ -90,6 +93,7 @@ class Watch:
 
 
 def _clock(elapsed_ms: int) -> str:
-    minutes, seconds = divmod(elapsed_ms // 1000, 60)
+    minutes, seconds = divmod(abs(elapsed_ms) // 1000, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+    # Before the load begins the boards boot and are enrolled: less than nothing has elapsed.
+    return f"{'-' if elapsed_ms < 0 else ''}{hours:02d}:{minutes:02d}:{seconds:02d}"
