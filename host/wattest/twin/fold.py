@@ -144,7 +144,7 @@ def _expectation(
 ) -> Expectation | None:
     """Compare model and registers between two readings whose times are known."""
     start_ms, end_ms = before.proof.time_ms, newest.proof.time_ms
-    if start_ms is None or end_ms is None or end_ms <= start_ms:
+    if start_ms is None or end_ms is None or end_ms <= start_ms or not plant.covers(end_ms):
         return None
     imported = newest.import_milliwatthours - before.import_milliwatthours
     exported = newest.export_milliwatthours - before.export_milliwatthours

@@ -25,11 +25,17 @@ class Plant:
         basis: what it was worked out from, for people.
         epoch_ms: instant of the power's time 0, ms since 1970 UTC.
         power: expected power, µW over ns, import positive.
+        end_ms: instant from which the model says nothing more, or None: never.
     """
 
     basis: str
     epoch_ms: int
     power: Piecewise
+    end_ms: int | None = None
+
+    def covers(self, end_ms: int) -> bool:
+        """Tell whether the model says something up to an instant."""
+        return self.end_ms is None or end_ms <= self.end_ms
 
     def mean_milliwatts(self, start_ms: int, end_ms: int) -> int:
         """Return the expected mean power of ``[start, end)``, mW, import positive, nearest.
@@ -49,6 +55,7 @@ def plant_for(node: NodeSpec, weather: Mapping[str, Piecewise], *, epoch_ms: int
         node: its asset's kind and settings; of a load file nothing is known but the file.
         weather: the site's weather by name, as a weather station there would see it.
         epoch_ms: instant of the weather's time 0.
+        end_ms: end of the run; a bench's load is off from there on, which no weather explains.
 
     Raises:
         ConfigError: the turbine's curve cannot be read.
@@ -66,4 +73,4 @@ def plant_for(node: NodeSpec, weather: Mapping[str, Piecewise], *, epoch_ms: int
         basis = f"booking of {spec.energy_wh} Wh at {spec.power_w} W"
     else:
         return None
-    return Plant(basis=basis, epoch_ms=epoch_ms, power=power)
+    return Plant(basis=basis, epoch_ms=epoch_ms, power=power, end_ms=end_ms)

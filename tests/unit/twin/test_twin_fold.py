@@ -1,6 +1,7 @@
 """The mirror: changed by verified records only, every value with its proof."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -174,6 +175,14 @@ def test_readings_without_time_or_in_doubt_give_no_expectation():
     take(mirror, record(3, minute=0), 2)
     doubtful = take(mirror, record(4, minute=1), 3, found("implausible"))
     assert doubtful.expectation is None
+
+
+def test_behind_the_end_of_the_run_the_last_expectation_stays():
+    mirror = twin(replace(PLANT, end_ms=EPOCH_MS + 60_000))
+    take(mirror, record(1, minute=0), 0)
+    last = take(mirror, record(2, minute=1), 1).expectation
+    assert last.end_ms == EPOCH_MS + 60_000
+    assert take(mirror, record(3, minute=2), 2).expectation == last
 
 
 def test_the_fold_is_pure():
