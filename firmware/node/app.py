@@ -1,8 +1,8 @@
 """The node's loop: sample, integrate, seal, journal, send, prune on acknowledgement.
 
 One thing is done at a time. Between deadlines the node waits in one poll on its console, with the
-time to the next deadline. Signing is the only long computation; it calls back between its steps, so
-a sample that falls due meanwhile is taken in time.
+time to the next deadline. Signing is the only long computation; it calls back between its steps,
+so a sample that falls due meanwhile is taken in time.
 """
 
 import gc

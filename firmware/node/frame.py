@@ -1,6 +1,6 @@
 """Frames from the node to the host: COBS between two zeros, CRC-32 inside.
 
-    00  COBS( kind | body | CRC-32 of kind and body, little-endian )  00
+00  COBS( kind | body | CRC-32 of kind and body, little-endian )  00
 """
 
 from binascii import crc32

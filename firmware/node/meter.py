@@ -110,7 +110,7 @@ class Meter:
         return False
 
     def sample(self) -> None:
-        """Advance the clock, read the sensor, integrate, save. Allocates nothing if all is well."""
+        """Advance the clock, read, integrate, save. Allocates nothing if all is well."""
         now = self._clock.advance()
         dt = time.ticks_diff(now, self._last_ticks)
         sensor = self._sensor

@@ -22,9 +22,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _POINT_BYTES = const(64)
 _ENTRIES = const(128)
 _SIZE_ATTRIBUTE = const(6)
-_SPKI_PREFIX = (
-    b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
-)
+_SPKI_PREFIX = b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
 
 
 def load_table(path: str) -> bytearray:

@@ -174,9 +174,7 @@ def _registers(buf: bytearray, end: int, reading: Reading) -> int:
     return _register(buf, end, _OBIS_POWER, reading.power_milliw, _MILLI, _WATT)
 
 
-def _register(
-    buf: bytearray, end: int, obis: bytes, mantissa: int, scale: int, unit: int
-) -> int:
+def _register(buf: bytearray, end: int, obis: bytes, mantissa: int, scale: int, unit: int) -> int:
     end = encode_array_head(buf, end, 4)
     end = encode_bytes(buf, end, obis)
     end = encode_int(buf, end, mantissa)

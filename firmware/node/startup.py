@@ -93,9 +93,7 @@ def start(table: bytearray, settings: dict) -> Node:
     parts.keystore = KeyStore(esp32.NVS(NAMESPACE))
     parts.interval_ms = _interval_ms(settings, parts.keystore)
     parts.journal.recover()
-    parts.registers = Registers(
-        settings["counts_per_milliwatthour"], settings["start_counts"]
-    )
+    parts.registers = Registers(settings["counts_per_milliwatthour"], settings["start_counts"])
     words = parts.registers.words
     image = uctypes.bytearray_at(uctypes.addressof(words), 4 * len(words))
     parts.registers.attach(machine.RTC().memory, image)
@@ -214,9 +212,7 @@ def _add_sensor(parts, settings: dict) -> None:
         adc_config=settings["sensor_adc_config"],
         shunt_cal=settings["sensor_shunt_cal"],
     )
-    parts.meter = Meter(
-        parts.sensor, parts.registers, parts.clock, settings["sample_period_ms"]
-    )
+    parts.meter = Meter(parts.sensor, parts.registers, parts.clock, settings["sample_period_ms"])
     seen = parts.registers.input_seen()
     parts.meter.fiscal.input = seen & 15
     parts.meter.transaction.input = seen >> 4
@@ -280,8 +276,7 @@ def _tell(parts, settings: dict, boot: tuple) -> None:
         % (SOFTWARE_NAME, SOFTWARE_VERSION, settings["board"], parts.serial)
     )
     print(
-        "key %s, boot %d, reset cause %d"
-        % (parts.chain.kid.hex(), parts.chain.bootcount, boot[1])
+        "key %s, boot %d, reset cause %d" % (parts.chain.kid.hex(), parts.chain.bootcount, boot[1])
     )
     imported = registers.import_milliwh()
     exported = registers.export_milliwh()

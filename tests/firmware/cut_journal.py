@@ -5,10 +5,12 @@ import random
 import struct
 from hashlib import sha256
 from types import SimpleNamespace
+from typing import Self
 
 import pytest
 from node import journal as journal_module
 from node.journal import Journal
+
 from wattest.emulator.filesystem import LittleFs
 from wattest.emulator.filesystem_port import OpenMode
 from wattest.emulator.flash import NorFlash, Partition
@@ -52,7 +54,7 @@ class NodeFile:
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         return self._fs.seek(self._handle, offset, whence)
 
-    def __enter__(self) -> "NodeFile":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:

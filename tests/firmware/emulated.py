@@ -3,6 +3,7 @@
 from typing import Any
 
 from host_side import Decoded, HostSide
+
 from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
 from wattest.emulator.engine import load_engine
 from wattest.emulator.flash import FlashLayout, NorFlash

@@ -2,8 +2,9 @@
 
 import cbor2
 import pytest
-from emulated import COMMAND_KEY, Setup
 from host_side import command_line, line
+
+from emulated import COMMAND_KEY, Setup
 from wattest.emulator.flash import FlashLayout
 from wattest.emulator.nvs import NvsStore
 

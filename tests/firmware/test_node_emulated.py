@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 import pytest
+
 from emulated import CONFIG, SECOND_NS, ConstantLoad, Setup
 from wattest.emulator.i2c import NackFault, StuckBusFault
 

@@ -216,7 +216,12 @@ def test_largest_record_fits_its_buffers(table: bytes) -> None:
     chain.seq = [(1 << 32) - 2] * 3
     chain.bootcount = (1 << 32) - 1
     writer = ClaimsWriter()
-    writer.serial, writer.ueid, writer.cfg, writer.bootseed = "S" * 32, bytes(33), bytes(16), b"8" * 8
+    writer.serial, writer.ueid, writer.cfg, writer.bootseed = (
+        "S" * 32,
+        bytes(33),
+        bytes(16),
+        b"8" * 8,
+    )
     reading = reading_of(
         {
             2: EVENT, 3: -(1 << 62), 4: 3, 5: 1 << 62, 7: "X", 8: "Et", 16: 2,

@@ -4,9 +4,10 @@ import random
 from hashlib import sha256
 
 import pytest
-from cut_journal import STATE_BYTES, JournalBench, record_of, state_of
+from cut_journal import STATE_BYTES, JournalBench, state_of
 from node import journal as journal_module
 from node.journal import RECORD_MAX, Reader
+
 from wattest.emulator.flash import NorFlash
 
 
@@ -42,13 +43,12 @@ def test_records_are_read_back_in_order_over_segments_and_restarts(bench: Journa
     assert bench.journal.head_digest == sha256(expected[-1]).digest()
 
 
-def test_append_needs_one_erase_and_few_programs(bench: JournalBench) -> None:
+def test_append_needs_few_flash_operations(bench: JournalBench) -> None:
     bench.append()
     before = bench.flash.operations
     for _ in range(5):
         bench.append()
-    assert (bench.flash.operations - before) / 5 < 60
-    print(f"flash operations per append: {(bench.flash.operations - before) / 5}")
+    assert (bench.flash.operations - before) / 5 < 16
 
 
 def test_acknowledged_segments_are_pruned_and_the_head_stays(bench: JournalBench) -> None:
@@ -150,7 +150,9 @@ def test_every_damaged_byte_of_the_last_entry_burns_or_drops_it(bench: JournalBe
     good = bench.fs.read_file(name)
     start = len(good) // 2
     for offset in range(start, len(good), 7):
-        bench.fs.write_file(name, good[:offset] + bytes([good[offset] ^ 0x40]) + good[offset + 1 :])
+        bench.fs.write_file(
+            name, good[:offset] + bytes([good[offset] ^ 0x40]) + good[offset + 1 :]
+        )
         bench.restart()
         assert bench.journal.next_position >= 2, offset
         assert bench.journal.burnt >= 1, offset
@@ -239,7 +241,7 @@ def test_power_cut_at_every_flash_operation_loses_and_doubles_nothing(
         bench.run_script(cut_after=cut, chance=random.Random(cut))
         bench.check_after_cut()
         covered += 1
-    print(f"journal: power cut at each of {covered} flash operations")
+    print(f"journal: power cut at each of {covered} flash operations")  # noqa: T201 - says what it covered
     assert covered == total > 150
 
 
@@ -259,5 +261,5 @@ def test_second_power_cut_during_recovery_changes_nothing(
             bench.check_after_cut()
             covered += 1
             second += 3
-    print(f"journal: second power cut at {covered} flash operations")
+    print(f"journal: second power cut at {covered} flash operations")  # noqa: T201 - says what it covered
     assert covered > 200

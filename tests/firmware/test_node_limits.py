@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from emulated import CONFIG, Setup
 from wattest.emulator.flash import FlashLayout
 from wattest.emulator.nvs import NvsStore
@@ -89,7 +90,6 @@ node.run()
     setup.start().run_s(40)
     text = bytes(setup.host.text).decode()
     line = next((line for line in text.splitlines() if line.startswith("samples")), text)
-    print(line)
     assert line.endswith("late by a period 0"), line
     assert all("E" not in record.body.get(8, "") for record in setup.records(0))
     first, last = setup.records(0)[0], setup.records(0)[-1]

@@ -12,6 +12,7 @@ from ecdsa.util import sigencode_string
 from node import p256
 from node.mac import hmac_sha256
 from oracle import key_id, public_key, signing_key
+
 from wattest.flashing import p256_table
 
 SEED = 20_260_101

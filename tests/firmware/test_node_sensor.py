@@ -83,7 +83,9 @@ def test_begin_checks_resets_and_configures(chip: FakeChip) -> None:
     assert chip.words[0x0B] & 0xF000 == 0x9000
 
 
-@pytest.mark.parametrize("identity", [(0x5448, 0x2281), (0x5449, 0x2270), (0, 0), (65_535, 65_535)])
+@pytest.mark.parametrize(
+    "identity", [(0x5448, 0x2281), (0x5449, 0x2270), (0, 0), (65_535, 65_535)]
+)
 def test_wrong_chip_is_not_read(identity: tuple[int, int], chip: FakeChip) -> None:
     chip.identity = identity
     sensor = make_sensor(chip)

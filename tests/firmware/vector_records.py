@@ -16,9 +16,15 @@ CFG = sha256(b"vector configuration").digest()[:16]
 SEED_1 = bytes.fromhex("0102030405060708")
 NOON_MS = 1_767_268_800_000  # 2026-01-01 12:00:00 UTC
 
+Step = tuple[str, dict[int, Any], dict[str, Any]]
 
-def _steps() -> list[tuple[str, dict[int, Any], dict[int, Any]]]:
+
+def _steps() -> list[Step]:
     """Name, extra claims, body without seq, evt, prev and cfg of each record, in order."""
+    return _first_steps() + _later_steps()
+
+
+def _first_steps() -> list[Step]:
     first = {"ctx": 2, "mono": 412, "registers": registers(0, 0, 0, 0)}
     boot_claims = {
         256: bytes.fromhex("02240ac4123456"),
@@ -28,8 +34,6 @@ def _steps() -> list[tuple[str, dict[int, Any], dict[int, Any]]]:
         271: ["0.1.0"],
     }
     meter = registers(1_234_567, 89, 3_600, 48_000)
-    export = registers(1_234_567, 4_294_967_296_000, 86_400, -150_250)
-    user = [True, "NONE", [], "CENTRAL", "session-0001"]
     return [
         ("key event, first record of the key", {}, {**first, "event": {1: 9, 2: 0}}),
         (
@@ -46,6 +50,13 @@ def _steps() -> list[tuple[str, dict[int, Any], dict[int, Any]]]:
                 "event": {1: 2, 3: NOON_MS - 17, 4: 2},
             },
         ),
+    ]  # fmt: skip
+
+
+def _later_steps() -> list[Step]:
+    export = registers(1_234_567, 4_294_967_296_000, 86_400, -150_250)
+    user = [True, "NONE", [], "CENTRAL", "session-0001"]
+    return [
         (
             "fiscal reading on the grid",
             {},

@@ -67,9 +67,7 @@ class Ina228:
         config, adc_config, shunt_cal: what the registers of that name are set to.
     """
 
-    def __init__(
-        self, i2c, address: int, *, config: int, adc_config: int, shunt_cal: int
-    ) -> None:
+    def __init__(self, i2c, address: int, *, config: int, adc_config: int, shunt_cal: int) -> None:
         self._i2c = i2c
         self._address = address
         self._setup = (
