@@ -48,7 +48,13 @@ class Plant:
         return (self.power.mean(start_ns, end_ns) + 500) // 1000
 
 
-def plant_for(node: NodeSpec, weather: Mapping[str, Piecewise], *, epoch_ms: int) -> Plant | None:
+def plant_for(
+    node: NodeSpec,
+    weather: Mapping[str, Piecewise],
+    *,
+    epoch_ms: int,
+    end_ms: int | None = None,
+) -> Plant | None:
     """Return the plant model of a node, or None: then there is no expectation.
 
     Args:
