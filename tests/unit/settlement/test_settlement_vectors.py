@@ -52,6 +52,7 @@ def seen(statement: Statement, expect: dict[str, Any]) -> dict[str, Any]:
         "unmetered_s": Fraction(
             sum(gap.end_ms - gap.start_ms for usage in line.usage for gap in usage.gaps), 1000
         ),
+        "active": str(line.active),
         "exact": line.exact,
         "parts": [[part.window, str(part.quantity), str(part.amount)] for part in line.parts],
     }
