@@ -1,0 +1,153 @@
+"""One port, opened by address: what differs between kinds of ports ends here.
+
+/dev/ttyUSB0, COM3, /dev/pts/4      a serial port or a pseudo terminal, locked for one program
+rfc2217://host:port                 a serial port behind a network server (RFC 2217)
+socket://host:port                  raw bytes over TCP
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+import serial
+
+from wattest.errors import LinkClosed, LinkError, LinkTimeout
+
+BAUD: Final = 115_200
+_SLICE_S: Final = 0.1
+_WRITE_TIMEOUT_S: Final = 2.0
+_IN_USE: Final = {errno.EAGAIN, errno.EBUSY}
+
+
+class Port:
+    """An open port. Reading and writing may happen in two threads.
+
+    Args:
+        address: what the person gave.
+        line: the open pyserial object behind it.
+    """
+
+    def __init__(self, address: str, line: serial.SerialBase) -> None:
+        self.address = address
+        self._line = line
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, size: int, deadline_s: float) -> bytes:
+        """Return what has arrived, as soon as there is anything.
+
+        Args:
+            size: at most so many bytes, >= 1.
+            deadline_s: moment of ``time.monotonic()`` to give up at; looked at ten times a second.
+
+        Returns:
+            1 to ``size`` bytes, or none at the deadline.
+
+        Raises:
+            LinkClosed: the port vanished or the other end hung up.
+        """
+        try:
+            while not (data := self._line.read(1)):
+                if time.monotonic() >= deadline_s:
+                    return b""
+            # A socket only says whether there is more, not how much.
+            while (waiting := min(self._line.in_waiting, size - len(data))) > 0:
+                data += self._line.read(waiting)
+            return bytes(data)
+        except _TROUBLE as exc:
+            raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            LinkClosed: the port vanished or the other end hung up.
+            LinkTimeout: the other end takes nothing; a part may have gone.
+        """
+        try:
+            self._line.write(data)
+        except serial.SerialTimeoutException as exc:
+            raise LinkTimeout(
+                f"{self.address}: expected {len(data)} bytes to be taken",
+                deadline_s=_WRITE_TIMEOUT_S,
+                received_bytes=0,
+            ) from exc
+        except _TROUBLE as exc:
+            raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
+
+    def close(self) -> None:
+        """Let go of the port; nothing if it is closed or gone."""
+        with suppress(*_TROUBLE):
+            self._line.close()
+
+
+# pyserial lets through what the system raised on a port that has just been taken away.
+_TROUBLE = (OSError, TypeError, ValueError)
+
+
+def open_port(address: str, *, baud: int = BAUD) -> Port:
+    """Open a port for this program alone.
+
+    Args:
+        address: see the module.
+        baud: speed of the line; a pseudo terminal or socket has none and takes any.
+
+    Raises:
+        LinkError: there is no such port, it may not be opened, or another program uses it.
+    """
+    remote = "://" in address
+    try:
+        line = serial.serial_for_url(
+            address,
+            baudrate=baud,
+            timeout=_SLICE_S,
+            write_timeout=None if remote else _WRITE_TIMEOUT_S,
+            exclusive=None if remote else True,
+        )
+    except (OSError, ValueError) as exc:
+        raise _refused(address, exc) from exc
+    return Port(address, line)
+
+
+def _refused(address: str, exc: OSError | ValueError) -> LinkError:
+    number = exc.errno if isinstance(exc, OSError) else None
+    if number == errno.ENOENT or "FileNotFoundError" in str(exc):
+        return LinkError(f"{address}: no such port", hint="is the board plugged in and up?")
+    if "lock port" in str(exc) or number in _IN_USE:
+        return LinkError(
+            f"{address}: is in use by another program",
+            hint="close that program, or give another port",
+        )
+    if number == errno.EACCES:
+        return LinkError(
+            f"{address}: may not be opened: permission denied",
+            hint="your user needs the group that owns the port, often dialout",
+        )
+    return LinkError(f"{address}: cannot be opened: {_cause(exc)}")
+
+
+def _cause(exc: BaseException) -> str:
+    """Return the innermost reason, without pyserial's words around it."""
+    inner: BaseException = exc
+    while inner.__context__ is not None:
+        inner = inner.__context__
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    if "Inappropriate ioctl" in str(inner):
+        return "not a serial port"
+    if "disconnected" in str(inner):  # what pyserial says to an end of file
+        return "the other end hung up"
+    return str(inner) or type(inner).__name__
