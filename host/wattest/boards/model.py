@@ -115,7 +115,7 @@ class MeterRating:
         un_mv: nominal voltage, mV.
         iref_ma: reference current, mA.
         imax_ma: largest current, mA.
-        ist_ma: starting current, mA: registers from here on.
+        ist_ma: starting current, mA: time in use counts above it.
         accuracy_class: the limit table a suite uses, e.g. ``"1"``.
         sample_period_ms: one sample each, ms.
         current_kind: ``"dc"`` or ``"ac"``; every record states it.

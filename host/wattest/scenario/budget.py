@@ -94,12 +94,12 @@ def _edges_nj(load: LoadProfile, board: Board, t0_ns: int, t1_ns: int) -> Fracti
     missing, counted twice, or counted in the other direction.
     """
     late_ns = 2 * board.meter.sample_period_ms * 10**6
-    peak_uw = max(abs(load.power.minimum), abs(load.power.maximum))
-    crossings = Fraction(0)
+    peak, crossings = 0, Fraction(0)
     sign, behind = 0, Fraction(0)
     for left, right, first, last in load.power.pieces():
         if right <= t0_ns or left >= t1_ns or first == last == 0:
             continue
+        peak = max(peak, abs(first), abs(last))
         # A straight line through zero is still small when the late sample is over.
         reach = Fraction(min(late_ns, right - left), right - left)
         ahead = Fraction(abs(first)) if first else abs(last) * reach
@@ -107,5 +107,5 @@ def _edges_nj(load: LoadProfile, board: Board, t0_ns: int, t1_ns: int) -> Fracti
             crossings += max(ahead, behind)
         sign = last or first
         behind = Fraction(abs(last)) if last else abs(first) * reach
-    moved_uw = 2 * peak_uw + 2 * crossings / load.power.denominator
+    moved_uw = 2 * (peak + crossings) / load.power.denominator
     return moved_uw * 1000 * Fraction(late_ns, 10**9)

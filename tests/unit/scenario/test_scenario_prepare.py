@@ -230,3 +230,13 @@ def test_an_undeclared_gain_breaks_the_budget():
     truth = load.energy_between(0, 3_600 * S)
     budget = error_budget(load, ChipErrorSpec(), board, 0, 3_600 * S)
     assert abs(imported - truth.import_nj) > budget.total_nj
+
+
+def test_the_budget_of_an_interval_does_not_count_the_peaks_of_another():
+    board = load_board("emulated-esp32")
+    power = Piecewise.hold([0, 3_600 * S], [10**6, 4_000 * 10**6], 7_200 * S)
+    load = LoadProfile(
+        power=power, voltage=Piecewise.constant(48_000_000), label="", origin=Origin.STATED
+    )
+    quiet = error_budget(load, ChipErrorSpec(), board, 0, 3_600 * S)
+    assert dict(quiet.lines)["sampling"] == 2 * 1 * 2 * 10**9

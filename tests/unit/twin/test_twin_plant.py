@@ -46,7 +46,7 @@ def test_the_charger_is_expected_to_draw_what_was_booked(farm):
     _, plant = plant_of(farm, "charger")
     begin = farm.scenario.epoch_ms + 16 * HOUR_MS + HOUR_MS // 2
     assert plant.mean_milliwatts(begin, begin + HOUR_MS) == 4_400_000
-    assert plant.mean_milliwatts(begin - HOUR_MS, begin) == 2_000
+    assert plant.mean_milliwatts(begin - HOUR_MS, begin) == 1_600
 
 
 def test_two_turbines_of_one_site_have_the_same_expectation(farm):
