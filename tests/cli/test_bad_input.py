@@ -58,7 +58,7 @@ CSV = {
     "unknown delimiter": ([*REPLAY, "--delimiter", "x"], None, "--delimiter x: expected"),
     "beyond the board's range": ([*REPLAY, "--unit", "MW"], None, "load.csv"),
     "longer than the file": ([*REPLAY, "--for", "9h"], None, "load.csv"),
-    "interval that is no multiple": ([*REPLAY, "--interval", "2h"], None, "interval"),
+    "interval that no node takes": ([*REPLAY, "--interval", "2h"], None, "expected 1s to 1h"),
 }
 
 TOML = {
@@ -69,6 +69,12 @@ TOML = {
     "unknown key": (RUN, put("seed = 1", "seed = 1\nsede = 2"), "sede"),
     "wrong type": (RUN, put("seed = 1", 'seed = "one"'), "seed"),
     "negative time": (RUN, put('"10m"', '"-10m"'), "duration"),
+    "interval that no node takes": (
+        RUN,
+        put('interval = "60s"', 'interval = "2h"'),
+        "interval",
+    ),
+    "interval between samples": (RUN, put('interval = "60s"', 'interval = "1500ms"'), "interval"),
     "no duration": (RUN, put('duration = "10m"', ""), "duration"),
     "unknown kind of load": (RUN, put('"steps", steps', '"stairs", steps'), "stairs"),
     "no node": (RUN, lambda text: text[: text.index("[[node]]")], "node"),

@@ -11,7 +11,7 @@ import pytest
 from kept_run import KID, NOON_MS, statement_of_kettle
 
 from wattest.cli.output import ProgressLine
-from wattest.cli.playing import present
+from wattest.cli.playing import follow, present
 from wattest.ledger import CheckpointSigner
 from wattest.operations.events import (
     FaultApplied,
@@ -104,6 +104,11 @@ def story(end: RunFinished) -> Iterator[RunEvent]:
     yield end
 
 
+def told(end: RunFinished, *, as_json: bool, progress: ProgressLine | None = None) -> int:
+    """Follow the story to ``end`` and present it."""
+    return present(*follow(story(end), progress), as_json=as_json)
+
+
 class Terminal(io.StringIO):
     """A stream that is a terminal."""
 
@@ -114,7 +119,7 @@ class Terminal(io.StringIO):
 def test_summary_names_truth_metered_error_findings_faults_and_owed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert present(story(finished()), as_json=False) == 0
+    assert told(finished(), as_json=False) == 0
     out = capsys.readouterr().out
     assert "2000.000125" in out
     assert "kettle: gap: sequence expected 7, got 9" in out
@@ -130,7 +135,7 @@ def test_verdict_that_is_not_expected_ends_with_1_and_its_reason(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     end = replace(finished(), passed=False, reasons=("kettle: a record is missing",))
-    assert present(story(end), as_json=False) == 1
+    assert told(end, as_json=False) == 1
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == "FAIL: kettle: a record is missing"
     assert "PASS" not in out
@@ -140,7 +145,7 @@ def test_fault_with_another_answer_says_what_was_expected(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     wrong = replace(JUDGED, got="nothing", passed=False)
-    present(story(replace(finished(), faults=(wrong,), passed=False)), as_json=False)
+    told(replace(finished(), faults=(wrong,), passed=False), as_json=False)
     out = capsys.readouterr().out
     assert "answered with nothing: expected replay" in out
     assert out.splitlines()[-1] == "FAIL: a verdict is not as the scenario expects"
@@ -149,7 +154,7 @@ def test_fault_with_another_answer_says_what_was_expected(
 def test_json_has_the_promised_keys_and_nothing_else_is_on_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert present(story(finished()), as_json=True) == 0
+    assert told(finished(), as_json=True) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["load_import_wh"] == 2000.000125
     assert document["metered_import_wh"] == 1999.5
@@ -167,7 +172,7 @@ def test_json_has_the_promised_keys_and_nothing_else_is_on_stdout(
 def test_progress_is_sparse_where_lines_cannot_be_updated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    present(story(finished()), as_json=True)
+    told(finished(), as_json=True)
     lines = capsys.readouterr().err.splitlines()
     percents = [line for line in lines if "%" in line]
     assert len(percents) <= 10
@@ -181,7 +186,7 @@ def test_progress_is_one_line_that_updates_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    present(story(finished()), as_json=True, progress=ProgressLine(stream))
+    told(finished(), as_json=True, progress=ProgressLine(stream))
     text = stream.getvalue()
     assert "\r\x1b[K100 %  01:00:00 of 01:00:00" in text
     assert text.count("\n") == 4  # start, two of the fault, the node that went off
@@ -197,7 +202,7 @@ def test_progress_is_taken_away_when_the_run_fails(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with pytest.raises(KeyboardInterrupt):
-        present(broken(), as_json=False, progress=ProgressLine(stream))
+        follow(broken(), ProgressLine(stream))
     assert stream.getvalue().endswith("\r\x1b[K")
 
 

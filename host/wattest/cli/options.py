@@ -13,6 +13,7 @@ from wattest.errors import UsageError
 from wattest.units import NS_PER_S, parse_decimal, parse_duration_ns
 
 _DURATION_S_MAX = 366 * 86400
+_INTERVAL_S_MAX = 3600
 _SEED_MAX = 2**63 - 1
 
 
@@ -80,6 +81,18 @@ def duration_s(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected whole seconds, got {text!r}")
     if not 1 <= seconds <= _DURATION_S_MAX:
         raise argparse.ArgumentTypeError(f"expected 1s to 366d, got {text!r}")
+    return seconds
+
+
+def interval_s(text: str) -> int:
+    """Read ``--interval``: a duration that a node can be set to, 1 s to 1 h.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not.
+    """
+    seconds = duration_s(text)
+    if seconds > _INTERVAL_S_MAX:
+        raise argparse.ArgumentTypeError(f"expected 1s to 1h, got {text!r}")
     return seconds
 
 

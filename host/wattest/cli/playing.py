@@ -14,7 +14,7 @@ from wattest.cli.output import ProgressLine, print_json
 
 if TYPE_CHECKING:
     from wattest.operations.control import RunControl
-    from wattest.operations.events import RunEvent
+    from wattest.operations.events import RunEvent, RunFinished, RunStarted
     from wattest.operations.run import RunOptions
     from wattest.scenario import Scenario
 
@@ -44,11 +44,11 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
     # Closing the generator on the way out leaves what was committed durable.
     events = cast("Generator[RunEvent]", run(scenario, options, control))
     with stopping_on_interrupt(control), closing(events):
-        code = present(events, as_json=args.json)
+        started, finished = follow(events)
     if control.stopped:
         kept = f"; what was logged is kept in {args.out}" if args.out else ""
         raise KeyboardInterrupt(f"interrupted{kept}")
-    return code
+    return present(started, finished, as_json=args.json)
 
 
 @contextmanager
@@ -86,15 +86,10 @@ def run_options(args: argparse.Namespace, *, headless: bool) -> RunOptions:
     return RunOptions(speed=speed, out=args.out, duration_s=args.duration_s, seed=args.seed)
 
 
-def present(
-    events: Iterator[RunEvent], *, as_json: bool, progress: ProgressLine | None = None
-) -> int:
-    """Show a run without a terminal: progress on stderr, its summary on stdout.
-
-    Returns:
-        0 if every verdict is as expected, else 1.
-    """
-    from wattest.cli import summary
+def follow(
+    events: Iterator[RunEvent], progress: ProgressLine | None = None
+) -> tuple[RunStarted, RunFinished]:
+    """Take a run's events to its end, with progress on stderr; return the first and the last."""
     from wattest.cli.watch import Watch
 
     watch = Watch(progress or ProgressLine())
@@ -102,10 +97,21 @@ def present(
         finished = watch.follow(events)
     finally:
         watch.progress.clear()
-    assert finished is not None, "a run ends with RunFinished"
     assert watch.started is not None, "a run begins with RunStarted"
+    assert finished is not None, "a run ends with RunFinished"
+    return watch.started, finished
+
+
+def present(started: RunStarted, finished: RunFinished, *, as_json: bool) -> int:
+    """Print the summary of a run on stdout.
+
+    Returns:
+        0 if every verdict is as expected, else 1.
+    """
+    from wattest.cli import summary
+
     if as_json:
-        print_json(summary.as_json(watch.started, finished))
+        print_json(summary.as_json(started, finished))
     else:
-        summary.show(watch.started, finished)
+        summary.show(started, finished)
     return 0 if finished.passed else 1

@@ -7,7 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wattest.cli.options import Commands, add_run_options, count, duration_s, index, scale
+from wattest.cli.options import (
+    Commands,
+    add_run_options,
+    count,
+    duration_s,
+    index,
+    interval_s,
+    scale,
+)
 from wattest.errors import UsageError
 from wattest.units import MS_PER_S, NS_PER_S
 
@@ -43,7 +51,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument(
         "--interval",
         dest="interval_s",
-        type=duration_s,
+        type=interval_s,
         metavar="T",
         help="between signed readings (default: 60s)",
     )
