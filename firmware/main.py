@@ -8,6 +8,29 @@ from node.p256 import load_table
 table = load_table("/p256.tbl")  # 32 KB in one block can only be had before anything else
 gc.collect()
 
+# Dependencies first. With a collection after each, what stays is packed: garbage of one import
+# between the objects of the next would leave a heap of small holes, and slow every allocation.
+MODULES = (
+    "cbor",
+    "cose",
+    "frame",
+    "registers",
+    "clock",
+    "journal",
+    "keystore",
+    "files",
+    "chain",
+    "record",
+    "recorder",
+    "meter",
+    "commands",
+    "actions",
+    "legal_log",
+    "session",
+    "app",
+    "drivers.ina228",
+)
+
 
 def forget(name: str) -> None:
     """Give back the memory of a module that is not needed any more."""
@@ -27,6 +50,9 @@ def build():
         return None
     del config
     forget("config")
+    for name in MODULES:
+        __import__("node." + name)
+        gc.collect()
     from node import startup
 
     node = startup.start(table, settings)

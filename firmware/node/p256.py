@@ -117,7 +117,7 @@ class Signer:
     """
 
     def __init__(self, table: bytes) -> None:
-        self._table = table
+        self._table = memoryview(table)  # its slices copy nothing
         self._blocks = len(table) // (_ENTRIES * _POINT_BYTES)
         self._columns = 32 // self._blocks
 
@@ -125,6 +125,7 @@ class Signer:
         """scalar * G as X, Y, ZZ, ZZZ; scalar must be odd, 0 < scalar < n."""
         p = FIELD_PRIME
         table = self._table
+        signed = [0, 0]
         blocks = self._blocks
         columns = self._columns
         from_bytes = int.from_bytes
@@ -144,7 +145,7 @@ class Signer:
                 w = double * v % p
                 s = x * v % p
                 m = 3 * (x - zz) * (x + zz) % p
-                x = (m * m - s - s) % p
+                x = (m * m - (s + s)) % p
                 y = (m * (s - x) - w * y) % p
                 zz = v * zz % p
                 zzz = w * zzz % p
@@ -167,7 +168,9 @@ class Signer:
                 offset = (block << 7 | index) << 6
                 x2 = from_bytes(table[offset : offset + 32], "big")
                 y2 = from_bytes(table[offset + 32 : offset + 64], "big")
-                y2 = (p - y2, y2)[positive]
+                signed[1] = y2
+                signed[0] = p - y2
+                y2 = signed[positive]
                 if first:
                     first = False
                     x = x2 * zz % p
@@ -180,7 +183,7 @@ class Signer:
                 v = h * h % p
                 w = h * v % p
                 s = x * v % p
-                x = (r * r - w - s - s) % p
+                x = (r * r - (w + s + s)) % p
                 y = (r * (s - x) - y * w) % p
                 zz = zz * v % p
                 zzz = zzz * w % p
