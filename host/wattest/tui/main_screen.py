@@ -182,7 +182,7 @@ class MainScreen(Screen[None]):
     def action_attack(self, key: str) -> None:
         """Ask for a fault on the selected node."""
         if self.node is None or not self._attackable:
-            self._view.refused_to_ask("there is no running node to attack")
+            self._view.refused_to_ask("nothing is running that could be attacked")
         else:
             self._control.ask(_ATTACKS[key], self.node.name)
             self._view.asked(_ATTACKS[key], self.node.name)

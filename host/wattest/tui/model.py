@@ -52,6 +52,9 @@ class Banner:
 class RunView:
     """Everything the screens show; changed by :meth:`apply` and :meth:`asked` only.
 
+    Args:
+        first_state: state of the nodes before the run says anything of it.
+
     Attributes:
         started: how the run began, or None: boards still boot.
         finished: how it ended, or None.
@@ -67,7 +70,8 @@ class RunView:
         revision: +1 with every event.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, first_state: str = "running") -> None:
+        self._first_state = first_state
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.now_ms = 0
@@ -134,7 +138,7 @@ class RunView:
 
     def _start(self, event: RunStarted) -> None:
         self.started = event
-        self.nodes = [NodeView(info=info) for info in event.nodes]
+        self.nodes = [NodeView(info=info, state=self._first_state) for info in event.nodes]
         self._by_name = {node.name: node for node in self.nodes}
         self.now_ms, self.end_ms = event.start_ms, event.end_ms
         self._say("", "began", f"{event.scenario}, seed {event.seed}", Tone.PLAIN)

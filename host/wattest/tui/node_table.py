@@ -84,7 +84,7 @@ def node_cells(node: NodeView, now_ms: int, number: int, *, selected: bool) -> d
         "number": Text(("▸" if selected else " ") + digit, "bold" if selected else "dim"),
         "node": Text(node.name, "bold"),
         "asset": Text(node.info.asset),
-        "state": Text(node.state, "" if node.state == "running" else STYLES[Tone.WARN]),
+        "state": Text(node.state, "" if node.state in ("running", "kept") else STYLES[Tone.WARN]),
         "found": Text(str(found), STYLES[Tone.WARN] if found else "dim"),
         "mark": toned(mark),
         "age": Text(_age(node, now_ms), "dim"),

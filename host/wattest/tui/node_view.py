@@ -64,7 +64,7 @@ class NodeView:
     """
 
     info: NodeInfo
-    state: str = "running"
+    state: str
     twin: TwinState | None = None
     arrivals: deque[Arrival] = field(default_factory=lambda: deque(maxlen=READINGS_MAX))
     found: Counter[str] = field(default_factory=Counter)

@@ -35,7 +35,8 @@ def run_tui(
         KeyboardInterrupt: the person would not wait for the run's end.
     """
     feed = Feed(events_factory)
-    app = BenchApp(RunView(), control, feed=feed, kept=kept)
+    view = RunView(first_state="kept" if kept else "running")
+    app = BenchApp(view, control, feed=feed, kept=kept)
     left_early = True
     try:
         app.run()
