@@ -42,7 +42,8 @@ def _day(out: Path) -> tuple[float, dict[str, str]]:
     """Run a day; return how long it took, s, and the digests of what must be reproducible."""
     scenario = load_scenario(data_root() / "bench" / "scenarios" / "minimal.toml")
     start_s = perf_counter()
-    with closing(run(scenario, RunOptions(out=out, duration_s=DAY_S))) as events:  # type: ignore[type-var]
+    options = RunOptions(out=out, duration_s=DAY_S)
+    with closing(run(scenario, options)) as events:  # type: ignore[type-var]
         finished = [event for event in events if isinstance(event, RunFinished)]
     took_s = perf_counter() - start_s
     if len(finished) != 1 or finished[0].total.readings < DAY_S // 60:
