@@ -102,9 +102,6 @@ def entries(out: Path) -> list[tuple[int, int, bytes]]:
 def change_byte(out: Path, index: int, position: int) -> None:
     """Flip the lowest bit of one byte of an entry's body, as whoever owns the file can."""
     with sqlite3.connect(out / "ledger.sqlite") as connection:
-        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        for (name,) in connection.execute(triggers).fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
         query = "SELECT body FROM entry WHERE idx = ?"
         body = bytearray(connection.execute(query, (index,)).fetchone()[0])
         body[position % len(body)] ^= 1

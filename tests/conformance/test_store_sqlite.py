@@ -65,23 +65,6 @@ def test_closed_store_says_so(path):
         store.head()
 
 
-@pytest.mark.parametrize("table", ["entry", "record", "conflict", "tile", "checkpoint"])
-@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET rowid = 1"])
-def test_tables_are_append_only(path, table, statement):
-    with SqliteStore(path) as store:
-        ledger = Ledger(store, signer())
-        node = SampleNode()
-        fill(ledger, node, 300)
-        ledger.append([entry_of(node.sealed(1, 5))])
-    connection = sqlite3.connect(path, isolation_level=None)
-    sql = statement.format(table)
-    if table in ("record", "conflict"):
-        sql = sql.replace("rowid", "idx")
-    with pytest.raises(sqlite3.IntegrityError, match="the ledger is append-only"):
-        connection.execute(sql)
-    connection.close()
-
-
 def test_folder_in_the_way_is_refused(path):
     path.mkdir()
     with pytest.raises(StoreError, match="expected a ledger file, got a folder"):

@@ -93,20 +93,18 @@ class EmulatedBench:
     Args:
         seed: every key and random number of the run derives from it.
         duration_ns: how long the load flows.
-        run_name: short name that enters the serials.
     """
 
-    def __init__(self, *, seed: int, duration_ns: int, run_name: str) -> None:
+    def __init__(self, *, seed: int, duration_ns: int) -> None:
         self.world = World()
         self.seed = seed
         self.nodes: dict[str, BenchNode] = {}
         self._duration_ns = duration_ns
-        self._run_name = run_name
         self._engine = load_engine()
 
     def add(self, plan: NodePlan) -> BenchNode:
         """Flash and provision a board; it stays off."""
-        serial = f"DEMO-{self._run_name}-{plan.name}"[:32]
+        serial = f"DEMO-{plan.name}"
         ueid = b"\x01" + demo_key(self.seed, "ueid", plan.name)[:16]
         config = node_config(
             plan.board, serial=serial, interval_ms=plan.interval_ms, ueid=ueid.hex()

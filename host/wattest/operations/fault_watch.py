@@ -142,11 +142,16 @@ class FaultWatch:
         return explained
 
     def _about(self, node: str, now_ms: int) -> list[_Watched]:
+        """Return the faults that may show on a node now; a copied key never heals."""
         return [
             watched
             for watched in self._watched
             if watched.fault.node == node
-            and (watched.ended_ms is None or now_ms <= watched.ended_ms + self._grace_ms)
+            and (
+                watched.ended_ms is None
+                or watched.fault.kind is FaultKind.CLONE
+                or now_ms <= watched.ended_ms + self._grace_ms
+            )
         ]
 
 

@@ -37,7 +37,7 @@ _RECORDS_KEPT = 64
 _POSITION_BYTES = 4
 _REGISTERS = 6
 _FORGED_BITS = 32
-_NW_PER_MW = 1000
+_UW_PER_MILLIWATT = 1000
 
 Undo = Callable[[], None]
 
@@ -182,7 +182,7 @@ class Injector:
     def inject_input(self, fault: Fault) -> Undo:
         """Command the node to meter a made-up power."""
         assert fault.power_uw is not None, "the plan gives a power"
-        self._command(fault.node, Op.TEST_INPUT, 1, int(fault.power_uw) // _NW_PER_MW)
+        self._command(fault.node, Op.TEST_INPUT, 1, int(fault.power_uw) // _UW_PER_MILLIWATT)
         return lambda: self._command(fault.node, Op.TEST_INPUT, 0)
 
     def no_time(self, fault: Fault) -> Undo:

@@ -18,11 +18,9 @@ from wattest.ledger import CheckpointSigner, Ledger, LedgerView
 from wattest.ledger.store import Store
 from wattest.operations.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
 from wattest.operations.collector import Collector, ExpectedNode
-from wattest.operations.control import Request, asked_fault
+from wattest.operations.conductor import Conductor
 from wattest.operations.demo_keys import demo_key
 from wattest.operations.events import (
-    FaultApplied,
-    FaultJudged,
     NodeChanged,
     NodeInfo,
     RecordLogged,
@@ -31,24 +29,20 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.fault_watch import CLONE_MARK, FaultWatch
-from wattest.operations.injector import Injector, Undo
+from wattest.operations.fault_watch import CLONE_MARK
+from wattest.operations.injector import Undo
 from wattest.operations.links import Links
 from wattest.operations.restore import restored_verifier
 from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
 from wattest.scenario import (
-    Action,
-    ActionKind,
-    Fault,
-    FaultKind,
     PreparedNode,
     PreparedScenario,
+    scenario_to_toml,
 )
 from wattest.settlement import Cutoff
 from wattest.store import MemoryStore, SqliteStore
 from wattest.twin import Twin, plant_for
-from wattest.units import format_decimal, format_duration
 from wattest.verify import Finding, Severity, Verdict, Verifier
 from wattest.wire import Op, Record
 
@@ -75,14 +69,11 @@ class VirtualRig:
         self.readings: dict[str, int] = {}
         self.drawn: tuple[Drawn, ...] = ()
         self.findings: list[Finding] = []
-        self.judged: list[FaultJudged] = []
         self._emit_outside = emit
         self._stack = ExitStack()
         self._lanes: dict[str, tuple[ExpectedNode, Twin]] = {}
-        self._timeless: set[str] = set()
         self._closing: dict[str, bytes] = {}
-        self._unbegun = 0
-        self.watch = FaultWatch(interval_ms=scenario.interval_ms)
+        self._clones = 0
         self.settler = Settler(
             scenario.contracts, start_ms=scenario.epoch_ms, end_ms=scenario.end_ms
         )
@@ -113,13 +104,11 @@ class VirtualRig:
         self._frames: FrameLog | None = None
         self._store: Store = MemoryStore()
         if self.run_dir is not None:
-            self.run_dir.make(scenario=scenario.path)
+            self.run_dir.make(scenario=scenario_to_toml(scenario))
             self._store = self._stack.enter_context(SqliteStore(self.run_dir.ledger, create=True))
             self._frames = FrameLog(self.run_dir)
             self._stack.callback(self._frames.close)
-        self._bench = EmulatedBench(
-            seed=scenario.seed, duration_ns=scenario.duration_ns, run_name=scenario.name
-        )
+        self._bench = EmulatedBench(seed=scenario.seed, duration_ns=scenario.duration_ns)
         self._stack.callback(self._bench.close)
         self.ledger = Ledger(self._store, self.signer)
         self.collector = self._new_collector(restored_verifier(self.view(), self._store))
@@ -127,21 +116,22 @@ class VirtualRig:
             self._bench, epoch_ms=scenario.epoch_ms, emit=self._emit, frames=self._frames
         )
         self._links.collector = self.collector
-        self._injector = Injector(
+        self.conductor = Conductor(
             bench=self._bench,
             links=self._links,
             collector=self.collector,
+            interval_ms=scenario.interval_ms,
+            emit=self._emit_outside,
             open_clone=self._open_clone,
-            withhold_time=self._withhold_time,
         )
         if scenario.contracts:
             self.settler.log_terms(self.ledger)
         for node in self.prepared.nodes:
             self._add(node)
         for fault in scenario.faults:
-            self._plan(fault)
+            self.conductor.plan(fault)
         for action in scenario.actions:
-            self._bench.call_at(action.at_ns, partial(self._act, action))
+            self._bench.call_at(action.at_ns, partial(self.conductor.act, action))
 
     @property
     def world(self) -> World:
@@ -212,22 +202,6 @@ class VirtualRig:
             load=f"{load.label} ({load.origin.value})",
         )
 
-    def ask(self, request: Request) -> None:
-        """Carry out what a person asked for, as a fault that ends by itself."""
-        fault = asked_fault(request, at_ns=self._bench.now_ns)
-        self._unbegun += 1
-        self._begin(fault)
-
-    def judge(self) -> None:
-        """Emit the verdicts of faults that are due."""
-        for judged in self.watch.judge(self.now_ms):
-            self.judged.append(judged)
-            self._emit_outside(judged)
-
-    def faults_settled(self) -> bool:
-        """Whether every fault has come to its verdict."""
-        return not self._unbegun and not self.watch.open
-
     def ask_closing_readings(self) -> None:
         """Challenge every node: fresh registers, signed, at the very end."""
         for name in self._bench.nodes:
@@ -288,10 +262,10 @@ class VirtualRig:
             case RecordRefused():
                 self._keep_findings(event.verdict)
             case NodeChanged(state="enrolled" | "connected" | "restarted"):
-                self._set_clock(event.node)
+                self.conductor.set_clock(event.node)
             case _:
                 pass
-        self.watch.observe(event)
+        self.conductor.watch.observe(event)
         self._emit_outside(event)
 
     def _logged(self, event: RecordLogged) -> None:
@@ -330,84 +304,27 @@ class VirtualRig:
                 interval_ms=self.scenario.interval_ms,
             )
         )
-        plant = plant_for(spec, self.prepared.weather, epoch_ms=self.scenario.epoch_ms)
+        plant = plant_for(
+            spec,
+            self.prepared.weather,
+            epoch_ms=self.scenario.epoch_ms,
+            end_ms=self.scenario.end_ms,
+        )
         twin = Twin(
             spec.name, asset=spec.asset, plant=plant, interval_ms=self.scenario.interval_ms
         )
         self._attach(node.expected, node.board, twin)
-        self._injector.watch(spec.name)
+        self.conductor.record(spec.name)
 
     def _attach(self, expected: ExpectedNode, board: EmulatedBoard, twin: Twin) -> None:
         self._lanes[expected.name] = (expected, twin)
         self.collector.attach(expected, twin)
         self._links.connect(expected.name, board)
 
-    def _plan(self, fault: Fault) -> None:
-        self._unbegun += 1
-        self._injector.prepare(fault)
-        self._bench.call_at(fault.at_ns, lambda: self._begin(fault))
-
-    def _begin(self, fault: Fault) -> None:
-        self._unbegun -= 1
-        self.watch.began(fault, self.now_ms)
-        undo = self._injector.apply(fault)
-        self._emit_outside(
-            FaultApplied(
-                now_ms=self.now_ms,
-                node=fault.node,
-                kind=fault.kind.value,
-                detail=_detail(fault),
-                expected=", ".join(fault.expect),
-            )
-        )
-        self._show_state(fault, begun=True)
-        if fault.for_ns is None:
-            self.watch.ended(fault, self.now_ms)
-        else:
-            self.world.call_at(self.world.now_ns + fault.for_ns, lambda: self._end(fault, undo))
-
-    def _end(self, fault: Fault, undo: Undo) -> None:
-        undo()
-        self.watch.ended(fault, self.now_ms)
-        self._show_state(fault, begun=False)
-
-    def _show_state(self, fault: Fault, *, begun: bool) -> None:
-        states = {FaultKind.POWER_CUT: "off", FaultKind.UNPLUG: "unplugged"}
-        if fault.kind in states:
-            state = states[fault.kind] if begun else "running"
-            self._emit_outside(NodeChanged(node=fault.node, now_ms=self.now_ms, state=state))
-
-    def _act(self, action: Action) -> None:
-        session = self.collector.session(action.node)
-        match action.kind:
-            case ActionKind.BEGIN:
-                session.command(Op.BEGIN, action.text)
-            case ActionKind.END:
-                session.command(Op.END)
-            case ActionKind.RELAY:
-                session.command(Op.RELAY, int(action.closed))
-            case ActionKind.INTERVAL:
-                session.command(Op.SET_INTERVAL, action.interval_ms)
-            case ActionKind.IDENTIFY:
-                nonce = demo_key(self.scenario.seed, "identify", action.node, str(action.at_ns))
-                session.command(Op.IDENTIFY, nonce[:16])
-        self._links.pump(action.node)
-
-    def _set_clock(self, name: str) -> None:
-        if name not in self._timeless and CLONE_MARK not in name:
-            self.collector.session(name).command(Op.SET_TIME)
-
-    def _withhold_time(self, name: str, withhold: bool) -> None:
-        if withhold:
-            self._timeless.add(name)
-            return
-        self._timeless.discard(name)
-        self._set_clock(name)
-        self._links.pump(name)
-
     def _open_clone(self, name: str, board: EmulatedBoard) -> Undo:
         expected, twin = self._lanes[name]
-        lane = f"{name}{CLONE_MARK}clone"
+        self._clones += 1
+        lane = f"{name}{CLONE_MARK}clone-{self._clones}"
         self._attach(replace(expected, name=lane), board, twin)
 
         def close() -> None:
@@ -417,16 +334,3 @@ class VirtualRig:
             del self._lanes[lane]
 
         return close
-
-
-def _detail(fault: Fault) -> str:
-    parts = []
-    if fault.for_ns is not None:
-        parts.append(f"for {format_duration(fault.for_ns)}")
-    if fault.flash_operation is not None:
-        parts.append(f"inside flash operation {fault.flash_operation}")
-    if fault.power_uw is not None:
-        parts.append(f"{format_decimal(fault.power_uw / 10**6, 3)} W")
-    if fault.by_ms:
-        parts.append(f"by {fault.by_ms} ms")
-    return ", ".join(parts)

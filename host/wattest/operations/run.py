@@ -76,9 +76,9 @@ def run(
     told: deque[RunEvent] = deque()
     with ExitStack() as stack:
         rig = stack.enter_context(VirtualRig(prepared, out=options.out, emit=told.append))
+        rig.boot()
         if rig.run_dir is not None:
             rig.run_dir.write_json(describe(rig))
-        rig.boot()
         told.appendleft(rig.started())
         yield from _drain(told)
         drive = _Drive(rig, control, told)
@@ -104,7 +104,7 @@ class _Drive:
         world = self._rig.world
         while world.now_ns < end_ns and not self._control.stopped:
             for request in self._control.requests():
-                self._rig.ask(request)
+                self._rig.conductor.ask(request)
             if self._control.paused:
                 wait_ns(_PAUSE_NS)
                 yield from _drain(self._told)
@@ -117,7 +117,7 @@ class _Drive:
         """Ask every node for a last reading; let open faults come to their verdict."""
         rig = self._rig
         limit_ns = rig.world.now_ns + CLOSING_LIMIT_MS * _NS_PER_MS + rig.closing_extra_ns
-        yield from self._until(rig.faults_settled, limit_ns)
+        yield from self._until(rig.conductor.settled, limit_ns)
         rig.ask_closing_readings()
         yield from self._until(rig.closing_readings_in, limit_ns)
         rig.flush()
@@ -128,7 +128,7 @@ class _Drive:
         while not done() and world.now_ns < limit_ns and not self._control.stopped:
             self._pacer.speed = None
             self._pacer.run(min(world.now_ns + _NS_PER_S, limit_ns), lambda: True)
-            self._rig.judge()
+            self._rig.conductor.judge()
             yield from _drain(self._told)
 
     def _slice(self, end_ns: int) -> None:
@@ -150,7 +150,7 @@ class _Drive:
     def _look(self, end_ns: int) -> None:
         """Judge faults, draw the running statements, say how far we are."""
         rig = self._rig
-        rig.judge()
+        rig.conductor.judge()
         if rig.world.now_ns >= self._next_view_ns or self._control.speed is not None:
             self._next_view_ns = rig.world.now_ns + rig.duration_ns // _VIEWS_PER_RUN
             for drawn in rig.running_statements():

@@ -42,7 +42,7 @@ def finish(rig: VirtualRig, *, stopped: bool) -> RunFinished:
         nodes=nodes,
         total=total.totals("all"),
         findings=tuple(rig.findings),
-        faults=tuple(rig.judged),
+        faults=tuple(rig.conductor.judged),
         statements=tuple(_event(rig, drawn) for drawn in rig.drawn),
         checkpoint=signed.note.decode() if signed else "",
         entries=rig.ledger.size,
@@ -69,7 +69,7 @@ def _compare(rig: VirtualRig, node: PreparedNode) -> Comparison:
         interval_ms=rig.scenario.interval_ms,
         unmetered=tuple(
             ((first - epoch_ms) * _NS_PER_MS, (last - epoch_ms) * _NS_PER_MS)
-            for first, last in rig.watch.power_cuts(name)
+            for first, last in rig.conductor.watch.power_cuts(name)
         ),
     )
 
@@ -78,15 +78,16 @@ def _reasons(rig: VirtualRig, compared: dict[str, Comparison], *, stopped: bool)
     """Say what is not as the scenario expects; nothing means the run passed."""
     if stopped:
         yield "stopped before its end"
-    for fault in rig.judged:
+    for fault in rig.conductor.judged:
         if not fault.passed:
             yield f"{fault.node}: {fault.kind}: expected {fault.expected}, got {fault.got}"
-    for node, finding in rig.watch.unexplained:
+    for node, finding in rig.conductor.watch.unexplained:
         yield f"{node}: unexpected {finding.code.value}: {finding.message}"
     for name in rig.unanswered:
-        yield f"{name}: gave no closing reading"
+        if not rig.conductor.watch.tampered(name):
+            yield f"{name}: gave no closing reading"
     for name, comparison in compared.items():
-        if not rig.watch.tampered(name) and not comparison.within:
+        if not rig.conductor.watch.tampered(name) and not comparison.within:
             totals = comparison.totals(name)
             yield (
                 f"{name}: energy error {totals.error_percent} % is beyond the "
@@ -104,7 +105,7 @@ def _event(rig: VirtualRig, drawn: Drawn) -> StatementDrawn:
 
 
 def describe(rig: VirtualRig) -> dict[str, Any]:
-    """Return what run.json says of a run before it has ended."""
+    """Return what run.json says of a run that has begun and not ended."""
     scenario = rig.scenario
     return {
         "wattest": __version__,
@@ -116,6 +117,7 @@ def describe(rig: VirtualRig) -> dict[str, Any]:
         "duration_ns": scenario.duration_ns,
         "interval_ms": scenario.interval_ms,
         "demo_keys": True,
+        "nodes": [_info(rig, node.spec.name) for node in rig.prepared.nodes],
         "finished": False,
     }
 
@@ -147,8 +149,12 @@ def _write(rig: VirtualRig, run: RunDir, finished: RunFinished) -> None:
 
 
 def _node(rig: VirtualRig, totals: NodeTotals) -> dict[str, Any]:
-    info = asdict(rig.info(totals.node))
-    return {**info, "kid": info["kid"].hex(), **asdict(totals)}
+    return {**_info(rig, totals.node), **asdict(totals)}
+
+
+def _info(rig: VirtualRig, name: str) -> dict[str, Any]:
+    info = asdict(rig.info(name))
+    return {**info, "kid": info["kid"].hex()}
 
 
 def _stamp(time_ms: int) -> str:

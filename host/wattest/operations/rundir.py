@@ -3,7 +3,7 @@
 Layout:
 
     run.json        what ran: scenario, seed, nodes, totals, verdicts; replaced whole
-    scenario.toml   the scenario file, if there was one
+    scenario.toml   the scenario as it ran: `wattest run` takes it again
     ledger.sqlite   entries, tiles, checkpoints; its public key is in run.json
     frames.bin      every byte the nodes sent, in order of arrival
     frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,7 @@ class RunDir:
         """Create the folder for a new run.
 
         Args:
-            scenario: file to keep a copy of, or ``""``.
+            scenario: text of the scenario as it will run.
 
         Raises:
             ConfigError: it is a file, or already holds a run.
@@ -89,10 +88,9 @@ class RunDir:
             )
         try:
             self.statements.mkdir(parents=True, exist_ok=True)
-            if scenario:
-                shutil.copyfile(scenario, self.scenario)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot make the folder: {error.strerror}") from error
+        write_whole(self.scenario, scenario.encode())
 
     def write_json(self, values: Mapping[str, Any]) -> None:
         """Replace run.json whole: a reader sees the old one or the new one."""

@@ -55,25 +55,3 @@ CREATE TABLE checkpoint (
     root BLOB NOT NULL CHECK (length(root) = 32),
     note BLOB NOT NULL
 ) STRICT;
-
--- A guard against honest mistakes; against malice only the proofs help.
-CREATE TRIGGER entry_is_never_updated BEFORE UPDATE ON entry
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER record_is_never_updated BEFORE UPDATE ON record
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER conflict_is_never_updated BEFORE UPDATE ON conflict
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER conflict_is_never_deleted BEFORE DELETE ON conflict
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER tile_is_never_updated BEFORE UPDATE ON tile
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER tile_is_never_deleted BEFORE DELETE ON tile
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER checkpoint_is_never_updated BEFORE UPDATE ON checkpoint
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER checkpoint_is_never_deleted BEFORE DELETE ON checkpoint
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -1,0 +1,224 @@
+"""Which nodes stand behind which ports: the file that `board up` writes and a person may write.
+
+One JSON document, readable by its owner only, because it holds command keys:
+
+    {"format": 1, "speed": "1", "started_ms": 0, "pid": 4711, "boards": [{
+        "port": "/dev/ttyUSB0", "name": "heat-pump", "asset": "heat-pump", "serial": "HP-0001",
+        "board": "esp32-devkitc", "kind": "real", "demo": false, "cfg": "16 bytes in hex",
+        "power_max_milliwatts": 5000000, "command_key_file": "heat-pump.key",
+        "public_key": "64 bytes in hex, x and y", "interval_ms": 60000, "load": "a heat pump"}]}
+
+A real board takes its command key from a file of its own; `command_key` in hex is for emulated
+boards. Without `public_key` the node has to answer a challenge before it is enrolled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from wattest.errors import ConfigError
+from wattest.operations.collector import ExpectedNode
+from wattest.verify import EnrolmentKind
+
+FORMAT = 1
+_KINDS = {kind.name.lower(): kind for kind in EnrolmentKind}
+_COMMAND_KEY_BYTES = 32
+_PUBLIC_KEY_BYTES = 64
+_CFG_BYTES = 16
+_DEMO_MARK = "DEMO-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePort:
+    """A node and the port it is behind.
+
+    Args:
+        address: what `wattest.link.open_port` takes.
+        expected: what the node must prove to be.
+        public_key: x and y, 64 bytes, as known from provisioning; None: it is challenged.
+        interval_ms: record interval, for judging whether its values are stale.
+        load: what it meters, for people.
+    """
+
+    address: str
+    expected: ExpectedNode
+    public_key: bytes | None = None
+    interval_ms: int = 60_000
+    load: str = "not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsFile:
+    """A whole file.
+
+    Args:
+        ports: in the order of the file.
+        started_ms: UTC ms at which the boards' time ran ahead of, or beside, real time.
+        speed: seconds of the boards per real second; 1 for real boards.
+        pid: process that keeps emulated boards up, or 0.
+    """
+
+    ports: tuple[LivePort, ...]
+    started_ms: int = 0
+    speed: Fraction = Fraction(1)
+    pid: int = 0
+
+
+def ports_document(file: PortsFile) -> dict[str, Any]:
+    """Return what `read_ports` reads, for boards whose keys may be in it: emulated ones."""
+    return {
+        "format": FORMAT,
+        "pid": file.pid,
+        "started_ms": file.started_ms,
+        "speed": str(file.speed),
+        "boards": [_board_document(port) for port in file.ports],
+    }
+
+
+def read_ports(path: Path) -> PortsFile:
+    """Read a file of ports.
+
+    Raises:
+        ConfigError: there is none, or something in it is wrong: names the key.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(
+            "no such file",
+            path=str(path),
+            hint="start boards with `wattest board up`, or write the file for real ones",
+        ) from None
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+    top = _Table(document, path=str(path), key="")
+    if top.get("format", int) != FORMAT:
+        raise top.wrong("format", f"expected {FORMAT}")
+    speed = Fraction(top.get("speed", str, "1"))
+    if speed <= 0:
+        raise top.wrong("speed", "expected a number above 0")
+    boards = top.get("boards", list)
+    if not boards:
+        raise top.wrong("boards", "expected at least one board")
+    ports = tuple(
+        _port(_Table(board, path=str(path), key=f"boards[{number}]"), path.parent)
+        for number, board in enumerate(boards)
+    )
+    names = [port.expected.name for port in ports]
+    if len(set(names)) != len(names):
+        raise top.wrong("boards", "expected different names")
+    return PortsFile(
+        ports=ports,
+        started_ms=top.get("started_ms", int, 0),
+        speed=speed,
+        pid=top.get("pid", int, 0),
+    )
+
+
+class _Table:
+    """One JSON object, and the words for what is wrong with it."""
+
+    def __init__(self, values: object, *, path: str, key: str) -> None:
+        self._path = path
+        self._key = key
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"expected an object, got {values!r}", path=path, key=key)
+        self._values = values
+
+    def get(self, key: str, kind: type, default: Any = None) -> Any:
+        value = self._values.get(key, default)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.wrong(key, f"expected {kind.__name__}, got {value!r}")
+        return value
+
+    def has(self, key: str) -> bool:
+        return key in self._values
+
+    def hex(self, key: str, size_bytes: int) -> bytes:
+        text = self.get(key, str)
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = b""
+        if len(value) != size_bytes:
+            raise self.wrong(key, f"expected {size_bytes} bytes in hex")
+        return value
+
+    def wrong(self, key: str, message: str) -> ConfigError:
+        return ConfigError(message, path=self._path, key=f"{self._key}.{key}".lstrip("."))
+
+
+def _port(table: _Table, folder: Path) -> LivePort:
+    kind = _KINDS.get(table.get("kind", str))
+    if kind is None:
+        raise table.wrong("kind", f"expected one of {', '.join(_KINDS)}")
+    demo = table.get("demo", bool)
+    serial = table.get("serial", str)
+    if demo == (kind is EnrolmentKind.REAL):
+        raise table.wrong("demo", "expected true for emulated boards, false for real ones")
+    if not demo and serial.startswith(_DEMO_MARK):
+        raise table.wrong("demo", f"expected true: {serial} says that its keys are demo keys")
+    expected = ExpectedNode(
+        name=table.get("name", str),
+        asset=table.get("asset", str),
+        serial=serial,
+        board=table.get("board", str),
+        kind=kind,
+        cfg=table.hex("cfg", _CFG_BYTES),
+        demo=demo,
+        power_max_milliwatts=table.get("power_max_milliwatts", int),
+        command_key=_command_key(table, kind, folder),
+    )
+    return LivePort(
+        address=table.get("port", str),
+        expected=expected,
+        public_key=(
+            table.hex("public_key", _PUBLIC_KEY_BYTES) if table.has("public_key") else None
+        ),
+        interval_ms=table.get("interval_ms", int, 60_000),
+        load=table.get("load", str, "not known"),
+    )
+
+
+def _command_key(table: _Table, kind: EnrolmentKind, folder: Path) -> bytes:
+    if kind is not EnrolmentKind.REAL:
+        return table.hex("command_key", _COMMAND_KEY_BYTES)
+    file = folder / table.get("command_key_file", str)
+    try:
+        key = bytes.fromhex(file.read_text("ascii"))
+    except (OSError, ValueError) as exc:
+        raise table.wrong("command_key_file", f"cannot be read: {exc}") from exc
+    if len(key) != _COMMAND_KEY_BYTES:
+        raise table.wrong("command_key_file", f"{file}: expected 32 bytes in hex")
+    return key
+
+
+def _board_document(port: LivePort) -> dict[str, Any]:
+    expected = port.expected
+    document: dict[str, Any] = {
+        "port": port.address,
+        "name": expected.name,
+        "asset": expected.asset,
+        "serial": expected.serial,
+        "board": expected.board,
+        "kind": expected.kind.name.lower(),
+        "demo": expected.demo,
+        "cfg": expected.cfg.hex(),
+        "power_max_milliwatts": expected.power_max_milliwatts,
+        "command_key": expected.command_key.hex(),
+        "interval_ms": port.interval_ms,
+        "load": port.load,
+    }
+    if port.public_key is not None:
+        document["public_key"] = port.public_key.hex()
+    return document
+
+
+def at_address(ports: Sequence[LivePort], address: str) -> LivePort | None:
+    """Return the port of an address, or None."""
+    return next((port for port in ports if port.address == address), None)
