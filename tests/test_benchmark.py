@@ -80,3 +80,16 @@ def test_unknown_name_is_refused(runner: ModuleType, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "argv", ["run.py", "no_such_module"])
     with pytest.raises(SystemExit, match="2"):
         runner.main()
+
+
+@pytest.mark.emulated
+def test_heap_after_boot_of_the_whole_firmware_keeps_its_bar(runner: ModuleType) -> None:
+    for measured in runner.measure("heap"):
+        assert runner.holds(measured) in {True, None}, measured
+
+
+@pytest.mark.emulated
+def test_signing_is_measured_with_both_tables(runner: ModuleType) -> None:
+    found = runner.measure("signing")
+    assert len(found) == 2
+    assert all(measured["ratio"] > 0 for measured in found)

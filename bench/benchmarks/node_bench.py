@@ -26,7 +26,7 @@ def bench_of(
     board = template.board
     if p256_table_bytes is not None:
         board = replace(board, memory=replace(board.memory, p256_table_bytes=p256_table_bytes))
-    bench = EmulatedBench(seed=1, duration_ns=DAY_NS, run_name="BENCHMARK")
+    bench = EmulatedBench(seed=1, duration_ns=DAY_NS)
     nodes = [
         bench.add(
             NodePlan(
