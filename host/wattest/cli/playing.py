@@ -6,7 +6,10 @@ import argparse
 import signal
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -37,10 +40,7 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
     options = run_options(args, headless=headless)
     control = RunControl(speed=options.speed)
     if not headless:
-        from wattest.tui import run_tui
-
-        finished = run_tui(lambda: run(scenario, options, control), control)
-        return 0 if finished is None or finished.passed else 1
+        return _play_live(scenario, options, control)
     # Closing the generator on the way out leaves what was committed durable.
     events = cast("Generator[RunEvent]", run(scenario, options, control))
     with stopping_on_interrupt(control), closing(events):
@@ -49,6 +49,19 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
         kept = f"; what was logged is kept in {args.out}" if args.out else ""
         raise KeyboardInterrupt(f"interrupted{kept}")
     return present(started, finished, as_json=args.json)
+
+
+def _play_live(scenario: Scenario, options: RunOptions, control: RunControl) -> int:
+    from wattest.operations.run import run
+    from wattest.tui import run_tui
+
+    with ExitStack() as stack:
+        if options.out is None:
+            # The ledger's screen opens the file beside the run, so there has to be one.
+            folder = stack.enter_context(TemporaryDirectory(prefix="wattest-"))
+            options = replace(options, out=Path(folder) / "run")
+        finished = run_tui(lambda: run(scenario, options, control), control)
+    return 0 if finished is None or finished.passed else 1
 
 
 @contextmanager
