@@ -241,7 +241,7 @@ def test_power_cut_at_every_flash_operation_loses_and_doubles_nothing(
         bench.run_script(cut_after=cut, chance=random.Random(cut))
         bench.check_after_cut()
         covered += 1
-    print(f"power cut at each of {covered} flash operations")  # noqa: T201
+    print(f"power cut at each of {covered} flash operations")
     assert covered == total > 150
 
 
@@ -261,5 +261,5 @@ def test_second_power_cut_during_recovery_changes_nothing(
             bench.check_after_cut()
             covered += 1
             second += 3
-    print(f"second power cut at {covered} flash operations")  # noqa: T201
+    print(f"second power cut at {covered} flash operations")
     assert covered > 200
