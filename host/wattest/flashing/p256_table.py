@@ -1,11 +1,12 @@
 """The signer's table: multiples of the P-256 base point, laid out for a signed comb.
 
-A scalar of 256 bits is read as 8 teeth of 32 bits. ``blocks`` (s) tables share the work: block j, index i holds
+A scalar of 256 bits is read as 8 teeth of 32 bits; ``blocks`` tables share the work. With
+e = 32 / blocks, entry i of block j holds
 
-    G * (2^(224 + e*j) + sum over r < 7 of (+1 if bit r of i else -1) * 2^(32*r + e*j)),   e = 32 / blocks
+    G * (2^(224 + e*j) + sum over r < 7 of (+1 if bit r of i else -1) * 2^(32*r + e*j))
 
-as x ‖ y, 32 bytes each, big-endian. 128 entries a block; the eighth tooth's sign is applied by negating y.
-The node reads the number of blocks from the length of the table.
+as x ‖ y, 32 bytes each, big-endian. 128 entries a block; the eighth tooth's sign is applied by
+negating y. The node reads the number of blocks from the length of the table.
 """
 
 from __future__ import annotations
