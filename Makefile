@@ -51,7 +51,7 @@ benchmark: $(STAMP)  ## measure the numbers the project promises, beside their r
 
 clean:  ## remove everything that was made, .venv too
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	  .import_linter_cache
+	  .import_linter_cache snapshot_report.html
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml
