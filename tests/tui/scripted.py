@@ -266,7 +266,7 @@ def whole_story(store: Store | None = None, *, out: str = "") -> Iterator[RunEve
 def keep(folder: Path, *, finished: bool = True, clone: bool = False) -> RunDir:
     """Write a run into a folder as ``--out`` does, as far as it is read again."""
     run = RunDir(folder)
-    run.make()
+    run.make(scenario="")
     with SqliteStore(run.ledger) as store:
         script = Script(store, out=str(folder))
         list(script.minute())

@@ -120,8 +120,8 @@ def test_a_sparkline_shows_growth_and_not_size() -> None:
 
 @pytest.mark.parametrize("minutes", [1, 7, 45, 60, 200, 1_440, 10_080, 100_000])
 def test_ticks_are_round_few_and_inside(minutes: int) -> None:
-    ticks = ticks_ms(-30_000, minutes * 60_000)
-    assert 1 <= len(ticks) <= 7
+    ticks = ticks_ms(-30_000, minutes * 60_000, 4)
+    assert 1 <= len(ticks) <= 5
     assert all(-30_000 <= tick <= minutes * 60_000 for tick in ticks)
 
 

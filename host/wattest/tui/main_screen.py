@@ -8,7 +8,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
@@ -31,6 +30,7 @@ from wattest.tui.paint import (
     statement_lines,
     twin_lines,
 )
+from wattest.tui.panel import Panel
 from wattest.tui.plots import EnergyPlot, PowerPlot
 from wattest.tui.reading_sheet import ReadingSheet
 from wattest.tui.speeds import faster, slower
@@ -76,6 +76,7 @@ class MainScreen(Screen[None]):
         self._kept = kept
         self._selected = 0
         self._plotted: tuple[object, ...] = ()
+        self._refill = False
 
     def compose(self) -> ComposeResult:
         """Lay out the panels."""
@@ -83,29 +84,33 @@ class MainScreen(Screen[None]):
         yield Static(id="banner")
         yield NodeTable()
         with Horizontal(id="middle"):
-            yield PowerPlot(id="power", classes="panel")
-            yield EnergyPlot(id="energy", classes="panel")
-            yield Static(id="twin", classes="panel")
+            yield PowerPlot(self._resized, id="power")
+            yield EnergyPlot(self._resized, id="energy")
+            yield Panel("twin", self._resized, id="twin")
         with Horizontal(id="lower"):
-            yield Static(id="readings", classes="panel")
+            yield Panel("readings", self._resized, id="readings")
             with Vertical(id="kept"):
-                yield Static(id="ledger", classes="panel")
-                yield Static(id="statements", classes="panel")
-            yield Static(id="log", classes="panel")
+                yield Panel("ledger", self._resized, id="ledger")
+                yield Panel("statements", self._resized, id="statements")
+            yield Panel("what happened", self._resized, id="log")
         yield Static(id="evidence")
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        """Name the panels and give the table the keyboard."""
-        self.query_one("#ledger").border_title = "ledger"
-        self.query_one("#statements").border_title = "statements"
-        self.query_one("#log").border_title = "what happened"
+        """Give the table the keyboard."""
         self.query_one(NodeTable).focus()
         self.show()
 
-    def on_resize(self, _event: Resize) -> None:
-        """Fit everything to the new size."""
-        self.call_after_refresh(self.show)
+    def _resized(self) -> None:
+        """Fill everything again, once, when all panels have their new sizes."""
+        if not self._refill:
+            self._refill = True
+            self.call_after_refresh(self._fill_again)
+
+    def _fill_again(self) -> None:
+        self._refill = False
+        self._plotted = ()
+        self.show()
 
     @property
     def node(self) -> NodeView | None:
@@ -138,7 +143,7 @@ class MainScreen(Screen[None]):
         self.query_one("#readings").border_title = f"readings of {name}"
         self._put("twin", twin_lines(node, view.now_ms))
         self._put("readings", reading_lines(node, self.query_one("#readings").content_size.height))
-        state = (name, node.revision, self.size)
+        state = (name, node.revision)
         if plots and state != self._plotted:
             self._plotted = state
             self.query_one(PowerPlot).show(node, view.start_ms)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual_plotext import PlotextPlot
 
 from wattest.tui.node_view import NodeView
 from wattest.tui.words import elapsed_text
 
-_TICKS = 5
+_CELLS_PER_TICK = 12
 _CELLS_PER_DOT = 3
 _MILLI = 1000
 _STEPS_MS = tuple(60_000 * n for n in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200))
@@ -18,7 +20,19 @@ Colour = tuple[int, int, int]
 
 
 class CurvePlot(PlotextPlot):
-    """A plot of two curves over the time since the run began: a line, and dots on top of it."""
+    """A plot of two curves over the time since the run began: a line, and dots on top of it.
+
+    Args:
+        resized: called when the plot has another size.
+    """
+
+    def __init__(self, resized: Callable[[], None], *, id: str) -> None:  # noqa: A002 - Textual's
+        super().__init__(id=id, classes="panel")
+        self._resized = resized
+
+    def on_resize(self) -> None:
+        """Ask to be drawn again."""
+        self._resized()
 
     def draw(
         self, line: Points, dots: Points, dots_colour: Colour, *, start_ms: int, sign: int
@@ -52,15 +66,23 @@ class CurvePlot(PlotextPlot):
         self.plt.ylim(low / _MILLI, max(high, low + _MILLI) / _MILLI)
         first, last = min(times_ms), max(*times_ms, min(times_ms) + 1)
         self.plt.xlim(first, last)
-        ticks = ticks_ms(first - start_ms, last - start_ms)
+        room = max(self.size.width // _CELLS_PER_TICK, 1)
+        ticks = ticks_ms(first - start_ms, last - start_ms, room)
         labels = [elapsed_text(tick)[:-3] for tick in ticks]
         self.plt.xticks([float(tick + start_ms) for tick in ticks], labels)
 
 
-def ticks_ms(first_ms: int, last_ms: int) -> list[int]:
-    """Return round times since the run began, a handful of them, from first to last."""
+def ticks_ms(first_ms: int, last_ms: int, count: int) -> list[int]:
+    """Return round times since the run began, from first to last.
+
+    Args:
+        first_ms: begin of the axis, since the run began.
+        last_ms: its end.
+        count: how many steps at most; so few that no label touches another, since the plot would
+            then place them in the order of a set, another one in every process.
+    """
     span_ms = last_ms - first_ms
-    step_ms = next((step for step in _STEPS_MS if span_ms <= _TICKS * step), span_ms)
+    step_ms = next((step for step in _STEPS_MS if span_ms <= count * step), max(span_ms, 1))
     return list(range(-(-first_ms // step_ms) * step_ms, last_ms + 1, step_ms))
 
 
