@@ -241,3 +241,18 @@ def test_time_degrades_from_synchronised_to_informative() -> None:
     assert marks[-1] == 1
     assert marks == sorted(marks, reverse=True)
     assert CONFIG["sync_valid_s"] == 93_600
+
+
+@pytest.mark.long
+def test_whole_firmware_runs_with_a_collection_at_every_allocation() -> None:
+    """The torture of the collector: what is alive must be found at any allocation."""
+    text = "import gc\n\ngc.threshold(1)\n" + MAIN
+    calm = Setup().start().run_s(200)
+    setup = Setup(files={"main.py": text.encode()}).start().run_s(900)
+    assert setup.board.crashes == 0
+    assert setup.host.hellos[0][8] == calm.host.hellos[0][8]
+    assert len(setup.records(0)) >= 2
+    assert [record.event for record in setup.records(2)] == [
+        record.event for record in calm.records(2)
+    ]
+    assert "Error" not in bytes(setup.host.text).decode()
