@@ -30,6 +30,7 @@ _INTEGERS = {
 }
 _TEXTS = ("serial", "board")
 _TEXT_MAX = 32
+_SEGMENTS_MIN = 4
 _OPTIONAL = ("ueid",)
 
 
@@ -73,6 +74,8 @@ def check(values: dict, path: str) -> None:
         _check_ueid(values["ueid"], path)
     if values["interval_ms"] % values["sample_period_ms"]:
         raise ConfigError(path + ": interval_ms: not a multiple of sample_period_ms")
+    if values["journal_bytes"] < _SEGMENTS_MIN * values["journal_segment_bytes"]:
+        raise ConfigError(path + ": journal_bytes: fewer than 4 segments")
 
 
 def _printable(text: str) -> bool:
