@@ -1,7 +1,8 @@
-"""The machine's own clock: the only place where real time is read or waited for."""
+"""The machine's own clock and chance: the only place where real time is read or waited for."""
 
 from __future__ import annotations
 
+import os
 import time
 
 _NS_PER_S = 1_000_000_000
@@ -20,3 +21,8 @@ def utc_ms() -> int:
 def wait_ns(duration_ns: int) -> None:
     """Let ``duration_ns`` of real time pass."""
     time.sleep(max(duration_ns, 0) / _NS_PER_S)
+
+
+def entropy(size_bytes: int) -> bytes:
+    """Return random bytes from the operating system, fit for keys."""
+    return os.urandom(size_bytes)

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wattest.cli.options import Commands, Parser, count, seed
-from wattest.cli.output import ProgressLine
+from wattest.cli.live import stopping_on_terminate
+from wattest.cli.options import Commands, Parser, count, duration_s, seed, speed
+from wattest.cli.playing import stopping_on_interrupt
+from wattest.errors import UsageError
+from wattest.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from wattest.operations.board_up import BoardsOptions
+    from wattest.operations.soak import SoakReport
 
 _DESCRIPTION = """\
-Start emulated boards in real time, each with the firmware on its flash and its console on a
-pseudo-terminal, and leave them up until Ctrl-C. mpremote, a terminal program or `wattest`
-itself can attach, as to a real board.
+Start emulated boards, each with the firmware on its flash and its console on a pseudo terminal,
+and keep them up until Ctrl-C. mpremote, a terminal program or `wattest tui --live` can attach, as
+to a real board. Their keys are demo keys: everything that rests on them says TEST.
 """
 
 _EXAMPLES = """\
 examples:
   wattest board up
-  wattest board up --count 3 --board esp32-c3-devkitm
-  mpremote connect /dev/pts/N     (with the address that `board up` prints)
+  wattest board up --count 3 --out BENCH         (boards that come back with journal and key)
+  wattest board up --scenario bench/scenarios/wind_farm.toml
+  wattest board up --link memory --speed max --for 24h
+  mpremote connect /dev/pts/N                    (with the address that `board up` prints)
 """
 
 
@@ -34,36 +46,106 @@ def add_command(commands: Commands) -> None:
     up = verbs.add_parser(
         "up", help="start boards until Ctrl-C", description=_DESCRIPTION, epilog=_EXAMPLES
     )
-    up.add_argument("--count", type=count, default=1, metavar="N", help="how many (default: 1)")
+    up.add_argument("--count", type=count, metavar="N", help="how many (default: 1)")
     up.add_argument(
         "--link",
         choices=("pty", "memory"),
         default="pty",
-        help="console on a pseudo-terminal, or printed here (default: pty)",
+        help="a pseudo terminal each, or a collector in this program (default: pty)",
+    )
+    up.add_argument("--board", metavar="NAME", help="board file (default: emulated-esp32)")
+    up.add_argument(
+        "--scenario", type=Path, metavar="FILE", help="nodes and loads of this file, endlessly"
     )
     up.add_argument(
-        "--board",
-        default="emulated-esp32",
-        metavar="NAME",
-        help="board file (default: emulated-esp32)",
+        "--speed",
+        type=speed,
+        default=1.0,
+        metavar="N|max",
+        help="seconds of the boards per real second (default: 1)",
+    )
+    up.add_argument(
+        "--for", dest="duration_s", type=duration_s, metavar="T", help="stop after this time"
     )
     up.add_argument("--seed", type=seed, metavar="N", help="seed of keys and chip errors")
+    up.add_argument(
+        "--out", type=Path, metavar="DIR", help="keep flash here: boards return as they went"
+    )
     up.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the boards and stay until interrupted."""
-    from wattest.operations.board_up import BoardUp, boards_up
-    from wattest.operations.events import ConsolePrinted
+    """Start the boards and stay until interrupted.
 
-    progress = ProgressLine()
-    running = boards_up(board=args.board, count=args.count, link=args.link, seed=args.seed)
-    with closing(running) as events:
-        for event in events:
+    Raises:
+        UsageError: options that exclude each other.
+    """
+    from wattest.operations.board_up import BoardsReady, BoardUp, boards_up
+    from wattest.operations.control import RunControl
+    from wattest.operations.soak import SoakReport
+
+    options = _options(args)
+    control = RunControl()
+    with stopping_on_interrupt(control), stopping_on_terminate(control):
+        for event in boards_up(options, control):
             match event:
                 case BoardUp():
                     print(f"{event.name}  {event.serial}  {event.address}", flush=True)
-                case ConsolePrinted():
-                    for line in event.text.splitlines():
-                        progress.say(f"{event.node}: {line}")
+                case BoardsReady():
+                    _show_ready(event.state_file)
+                case SoakReport():
+                    print(_line(event), flush=True)
+    kept = f"; their flash is kept in {options.out}" if options.out else ""
+    print(f"boards are off{kept}", file=sys.stderr)
     return 0
+
+
+def _options(args: argparse.Namespace) -> BoardsOptions:
+    from wattest.operations.board_up import BoardsOptions
+    from wattest.scenario import load_scenario
+
+    if args.scenario is not None and (args.count is not None or args.board is not None):
+        raise UsageError(
+            "board up: --scenario says how many boards of which kind",
+            hint="leave out --count and --board",
+        )
+    return BoardsOptions(
+        scenario=load_scenario(args.scenario) if args.scenario is not None else None,
+        board=args.board or "emulated-esp32",
+        count=args.count or 1,
+        link=args.link,
+        seed=args.seed,
+        speed=None if args.speed is None else Fraction(args.speed),
+        out=args.out,
+        duration_s=args.duration_s,
+    )
+
+
+def _show_ready(state_file: Path | None) -> None:
+    if state_file is None:
+        print("up, with a collector in memory; Ctrl-C stops them", file=sys.stderr)
+        return
+    where = "" if _is_default(state_file) else f" --ports {state_file}"
+    print(
+        "up until Ctrl-C; attach with `mpremote connect ADDRESS`, "
+        f"or collect with `wattest tui --live{where}`",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _is_default(state_file: Path) -> bool:
+    from wattest.operations.boards_home import default_state_path
+
+    return state_file == default_state_path()
+
+
+def _line(report: SoakReport) -> str:
+    seconds = max(report.elapsed_ns, 0) // NS_PER_S
+    hours, rest = divmod(seconds, 3600)
+    return (
+        f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}  {report.boards} boards, "
+        f"{report.logged} records verified, {report.refused} refused, "
+        f"{report.findings} findings, {report.damaged} damaged frames, "
+        f"{report.dropped_bytes} bytes dropped, {report.boots} boots, {report.crashes} crashes"
+    )

@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from wattest.cli.options import Commands
+from wattest.cli.options import Commands, add_json, duration_s
 from wattest.errors import UsageError
 
 _EXAMPLES = """\
 examples:
   wattest tui OUT
-  wattest tui --live
+  wattest tui --live                        (boards of `wattest board up`)
+  wattest tui --live --ports plant.json --out PLANT --headless
   wattest tui OUT --screenshot docs/demo.svg --node turbine-2
 """
 
@@ -21,13 +22,36 @@ def add_command(commands: Commands) -> None:
     """Add ``tui`` to the command line."""
     parser = commands.add_parser(
         "tui",
-        help="look at a kept run in the terminal interface",
-        description="Open a kept run, or the demo as it happens, in the terminal interface.",
+        help="look at a kept run, or collect from boards, in the terminal interface",
+        description="Open a kept run, or collect from boards that are up, in the terminal "
+        "interface. Boards are those that `wattest board up` announced, or those of a file.",
         epilog=_EXAMPLES,
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="folder of a kept run")
-    which.add_argument("--live", action="store_true", help="the demo, as it happens")
+    which.add_argument(
+        "--live", action="store_true", help="collect from boards that are up, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--ports", type=Path, metavar="FILE", help="with --live: the boards and their ports"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="with --live: keep readings here, or go on there (default: beside the ports file)",
+    )
+    parser.add_argument(
+        "--for",
+        dest="duration_s",
+        type=duration_s,
+        metavar="T",
+        help="with --live: stop after this time",
+    )
+    parser.add_argument(
+        "--headless", action="store_true", help="with --live: lines instead of the interface"
+    )
+    add_json(parser)
     parser.add_argument(
         "--screenshot",
         type=Path,
@@ -46,12 +70,16 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.screenshot is not None:
         return _draw(args)
+    if args.live:
+        from wattest.cli.live import collect
+
+        return collect(args)
+    given = {"--ports": args.ports, "--out": args.out, "--for": args.duration_s}
+    given |= {"--headless": args.headless, "--json": args.json}
+    if options := [name for name, value in given.items() if value]:
+        raise UsageError(f"tui: {options[0]} goes with --live")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("tui: needs a terminal", hint="`wattest demo --headless` does not")
-    if args.live:
-        from wattest.cli.main import main
-
-        return main(["demo"])
     from wattest.operations.control import RunControl
     from wattest.operations.stored import stored_events
     from wattest.tui import run_tui

@@ -75,6 +75,7 @@ class KeptFlash:
 
     def _create(self) -> None:
         self._flash.save(self._side)
+        self._side.chmod(0o600)  # the node's private key is in it
         self._side.replace(self._path)
         self._kept = self._changed()
 

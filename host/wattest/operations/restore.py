@@ -1,26 +1,47 @@
-"""A verifier as it was when the host died: folded from what the ledger holds."""
+"""What a collector knew when it died, from what the ledger holds."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from wattest.ledger import EntryKind, LedgerView
 from wattest.ledger.store import Store
 from wattest.verify import Verifier
-from wattest.wire import parse_enrolment, parse_record
+from wattest.wire import Enrolment, Record, parse_enrolment, parse_record
 
 
-def restored_verifier(view: LedgerView, store: Store) -> Verifier:
+class Rememberer(Protocol):
+    """Who else wants to know what was logged before."""
+
+    def enrolled(self, enrolment: Enrolment, index: int) -> None:
+        """An enrolment is logged at ``index``."""
+
+    def logged(self, record: Record, index: int) -> None:
+        """A record is logged at ``index``; its key's enrolment came before it."""
+
+
+def restored_verifier(
+    view: LedgerView, store: Store, rememberer: Rememberer | None = None
+) -> Verifier:
     """Return a verifier that goes on where the ledger ends.
 
     Args:
         view: the ledger, opened under its key.
         store: answers for records that are no longer remembered.
+        rememberer: is told of every enrolment and record, in ledger order.
     """
     verifier = Verifier(lookup=lambda kid, ctx, seq: _content_digest(store, kid, ctx, seq))
     for entry in view.entries():
         if entry.kind == EntryKind.ENROLMENT:
-            verifier.enrol(parse_enrolment(entry.body))
+            enrolment = parse_enrolment(entry.body)
+            verifier.enrol(enrolment)
+            if rememberer is not None:
+                rememberer.enrolled(enrolment, entry.index)
         elif entry.kind in (EntryKind.READING, EntryKind.EVENT):
-            verifier.fold(parse_record(entry.body))
+            record = parse_record(entry.body)
+            verifier.fold(record)
+            if rememberer is not None:
+                rememberer.logged(record, entry.index)
     return verifier
 
 

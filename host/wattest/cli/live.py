@@ -1,0 +1,148 @@
+"""``wattest tui --live``: readings collected from ports, in the interface or headless."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wattest.cli.output import ProgressLine, bad, good, print_json, print_table
+from wattest.cli.playing import is_headless, stopping_on_interrupt
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from wattest.operations.control import RunControl
+    from wattest.operations.events import NodeTotals, RunEvent, RunFinished
+
+_COUNT_EVERY_MS = 10_000
+_HEAD = ("node", "drawn Wh", "given Wh", "readings")
+
+
+def collect(args: argparse.Namespace) -> int:
+    """Collect from the ports that ``args`` names.
+
+    Returns:
+        0 if nothing was wrong with what the nodes sent, else 1.
+    """
+    from wattest.operations.boards_home import STATE_NAME, default_state_path
+    from wattest.operations.control import RunControl
+    from wattest.operations.live import collect_live
+    from wattest.operations.live_ports import read_ports
+
+    path: Path = args.ports or default_state_path()
+    if path.is_dir():
+        path = path / STATE_NAME
+    file = read_ports(path)
+    out: Path = args.out or path.absolute().parent / "collected"
+    control = RunControl(speed=1.0)
+    if not is_headless(args):
+        from wattest.tui import run_tui
+
+        finished = run_tui(
+            lambda: collect_live(file, out, control=control, duration_s=args.duration_s), control
+        )
+        return 0 if finished is None or finished.passed else 1
+    with stopping_on_interrupt(control), stopping_on_terminate(control):
+        events = collect_live(file, out, control=control, duration_s=args.duration_s)
+        with closing(events):
+            ended = _follow(events, ProgressLine())
+    if args.json:
+        print_json(_as_json(ended, out))
+    else:
+        _show(ended, out)
+    return 0 if ended.passed else 1
+
+
+@contextmanager
+def stopping_on_terminate(control: RunControl) -> Iterator[None]:
+    """Turn SIGTERM into a request to stop."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        control.stopped = True
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> RunFinished:
+    """Say on stderr what happens, and now and then how much has been collected."""
+    from wattest.operations import events as told
+
+    records = 0
+    counted_ms = 0
+    for event in events:
+        match event:
+            case told.RunStarted():
+                names = ", ".join(node.name for node in event.nodes)
+                progress.say(f"collecting from {names} into {event.out}; Ctrl-C ends it")
+            case told.NodeChanged():
+                progress.say(f"{event.node}: {event.state}")
+            case told.ConsolePrinted() if event.text.startswith("wattest: "):
+                progress.say(event.text.rstrip())
+            case told.RecordLogged():
+                records += 1
+                for finding in event.verdict.findings:
+                    progress.say(f"{event.node}: {finding.code.value}: {finding.message}")
+            case told.RecordRefused():
+                for finding in event.verdict.findings:
+                    progress.say(f"{event.node}: refused: {finding.message}")
+            case told.FrameLost():
+                progress.say(f"{event.node}: a frame arrived damaged: {event.rule}")
+            case told.CheckpointSigned() if event.now_ms >= counted_ms + _COUNT_EVERY_MS:
+                counted_ms = event.now_ms
+                progress.say(f"{records} records, ledger of {event.size} entries")
+            case told.RunFinished():
+                return event
+            case _:
+                pass
+    raise AssertionError("a collection ends with RunFinished")
+
+
+def _show(ended: RunFinished, out: Path) -> None:
+    print_table(_HEAD, [_row(totals) for totals in ended.nodes])
+    print()
+    print(f"ledger: {ended.entries} entries; kept in {out}: wattest verify {out}")
+    for reason in ended.reasons:
+        print(bad(f"FAIL: {reason}"), file=sys.stdout)
+    if ended.passed:
+        print(good("PASS: nothing is wrong with what the nodes sent"))
+
+
+def _row(totals: NodeTotals) -> tuple[str, ...]:
+    return (
+        totals.node,
+        totals.metered_import_wh,
+        totals.metered_export_wh,
+        str(totals.readings),
+    )
+
+
+def _as_json(ended: RunFinished, out: Path) -> dict[str, Any]:
+    return {
+        "passed": ended.passed,
+        "reasons": list(ended.reasons),
+        "nodes": [
+            {
+                "node": totals.node,
+                "metered_import_wh": totals.metered_import_wh,
+                "metered_export_wh": totals.metered_export_wh,
+                "readings": totals.readings,
+            }
+            for totals in ended.nodes
+        ],
+        "findings": [
+            {"code": finding.code.value, "kid": finding.kid.hex(), "message": finding.message}
+            for finding in ended.findings
+        ],
+        "entries": ended.entries,
+        "checkpoint": ended.checkpoint,
+        "out": str(out),
+    }

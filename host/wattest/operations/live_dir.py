@@ -1,0 +1,193 @@
+"""The folder of a live collection: a run's folder that is gone on with, over and over.
+
+Beside what every run has it holds `ledger.key`, the seed of the ledger's signing key, drawn from
+the operating system and readable by its owner only, and a lock: one collector at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from wattest import __version__
+from wattest.errors import ConfigError, StoreError
+from wattest.ledger import CheckpointSigner, LedgerView
+from wattest.operations.boards_home import write_private
+from wattest.operations.ledger_view import CHECKPOINT_KEY
+from wattest.operations.rundir import FrameLog, RunDir
+from wattest.store import SqliteStore
+from wattest.system import entropy
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_KEY_BYTES = 32
+_ORIGIN = "wattest/live"
+
+
+class LiveDir:
+    """The open folder; a context manager.
+
+    Args:
+        path: made if it is not there; gone on with if it holds a live collection.
+
+    Attributes:
+        resumed: it held one.
+
+    Raises:
+        ConfigError: it is a file, or holds another kind of run, or another collector has it.
+        StoreError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.run = RunDir(path)
+        if path.exists() and not path.is_dir():
+            raise ConfigError("is a file, expected a folder", path=f"--out {path}")
+        self.resumed = self._is_live()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self.run.statements.mkdir(exist_ok=True)
+            self._lock = os.open(path / "collector.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise StoreError(f"{path}: cannot make the folder: {exc.strerror}") from exc
+        try:
+            self._take_lock()
+            self.signer = CheckpointSigner(_ORIGIN, self._key())
+            self._values = self._begun()
+            self.store = SqliteStore(self.run.ledger, create=True)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        mend_frames(self.run)
+        self.frames = FrameLog(self.run)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close everything and let the lock go."""
+        self.frames.close()
+        self.store.close()
+        os.close(self._lock)
+
+    @property
+    def begun_ms(self) -> int:
+        """When the first collection into this folder began, UTC ms since 1970."""
+        return int(self._values["epoch_ms"])
+
+    def begin(self, *, epoch_ms: int, interval_ms: int, demo_keys: bool) -> None:
+        """Say in run.json that a collection goes on."""
+        self._values.setdefault("epoch_ms", epoch_ms)
+        self._values["interval_ms"] = interval_ms
+        self._values["demo_keys"] = demo_keys or bool(self._values.get("demo_keys"))
+        self._values["finished"] = False
+        self.run.write_json(self._values)
+
+    def end(self, values: Mapping[str, Any]) -> None:
+        """Say in run.json how the collection ended."""
+        self.run.write_json({**self._values, **values, "finished": True})
+
+    def check_kept_checkpoint(self, view: LedgerView) -> None:
+        """The ledger must go on from the checkpoint that run.json keeps beside it.
+
+        Raises:
+            VerificationError: it was cut short or rewritten.
+        """
+        note = self._values.get("checkpoint")
+        if isinstance(note, str) and note:
+            kept = self.signer.verifier.open(note.encode())
+            view.prove_consistency(kept.size).verify(kept.root, view.root())
+
+    def _is_live(self) -> bool:
+        if not self.run.run_json.exists():
+            if self.run.ledger.exists():
+                raise ConfigError("holds a ledger without run.json", path=f"--out {self.run.path}")
+            return False
+        if self.run.read_json().get("live") is not True:
+            raise ConfigError(
+                "holds a run that is no live collection",
+                path=f"--out {self.run.path}",
+                hint="choose another folder",
+            )
+        return True
+
+    def _take_lock(self) -> None:
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(self._lock, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise ConfigError(
+                "another collector is at work there",
+                path=f"--out {self.run.path}",
+                hint="stop it, or choose another folder",
+            ) from exc
+
+    def _key(self) -> bytes:
+        file = self.run.path / "ledger.key"
+        if not file.exists():
+            if self.resumed:
+                raise ConfigError(
+                    "is missing: nobody can go on with this ledger without it",
+                    path=str(file),
+                    hint="bring it back, or choose another folder",
+                )
+            write_private(file, f"{entropy(_KEY_BYTES).hex()}\n".encode())
+        try:
+            key = bytes.fromhex(file.read_text("ascii"))
+        except (OSError, ValueError) as exc:
+            raise ConfigError(f"cannot be read: {exc}", path=str(file)) from exc
+        if len(key) != _KEY_BYTES:
+            raise ConfigError(f"expected {_KEY_BYTES} bytes in hex", path=str(file))
+        return key
+
+    def _begun(self) -> dict[str, Any]:
+        if self.resumed:
+            return self.run.read_json()
+        return {
+            "wattest": __version__,
+            CHECKPOINT_KEY: self.signer.verifier.to_text(),
+            "scenario": "live",
+            "title": "live collection",
+            "live": True,
+            "seed": 0,
+            "duration_ns": 0,
+        }
+
+
+def mend_frames(run: RunDir) -> None:
+    """Cut frames.bin and frames.csv back to the last chunk that both hold whole.
+
+    A program that was killed may have written one further than the other.
+    """
+    if not run.frames.exists() or not run.frames_index.exists():
+        return
+    size = run.frames.stat().st_size
+    lines = run.frames_index.read_bytes().splitlines(keepends=True)
+    while len(lines) > 1 and not _is_whole(lines[-1], size):
+        lines.pop()
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    os.truncate(run.frames_index, sum(map(len, lines)))
+    os.truncate(run.frames, _end(lines[-1]) if len(lines) > 1 else 0)
+
+
+def _is_whole(line: bytes, size: int) -> bool:
+    return line.endswith(b"\n") and _end(line) <= size
+
+
+def _end(line: bytes) -> int:
+    _, _, offset, length = line.rsplit(b",", 3)
+    return int(offset) + int(length)
