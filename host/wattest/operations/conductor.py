@@ -20,6 +20,7 @@ from wattest.wire import Op
 CLOCK_SET_EVERY_NS = 12 * 3600 * 1_000_000_000
 """Nodes call a clock synchronised for 26 h, docs/firmware.md: two settings may be missed."""
 
+_LOOK_EVERY_NS = 100_000_000
 _STATES = {FaultKind.POWER_CUT: "off", FaultKind.UNPLUG: "unplugged"}
 
 
@@ -75,7 +76,12 @@ class Conductor:
         self._bench.call_at(fault.at_ns, lambda: self._begin(fault))
 
     def ask(self, request: Request) -> None:
-        """Carry out what a person asked for, as a fault that ends by itself."""
+        """Carry out what a person asked for, as a fault that ends by itself.
+
+        What is off cannot be cut, and what is pulled cannot be pulled: the request is dropped.
+        """
+        if request.kind in _STATES and self.watch.lasts(request.kind, request.node):
+            return
         self._unbegun += 1
         self._begin(asked_fault(request, at_ns=self._bench.now_ns))
 
@@ -131,16 +137,33 @@ class Conductor:
                 expected=", ".join(fault.expect),
             )
         )
-        self._show_state(fault, begun=True)
+        if fault.kind is FaultKind.POWER_CUT:
+            self._await_power_off(fault)
+        else:
+            self._show_state(fault, begun=True)
         if fault.for_ns is None:
             self.watch.ended(fault, self._links.now_ms)
         else:
             self._bench.call_at(self._bench.now_ns + fault.for_ns, lambda: self._end(fault, undo))
 
+    def _await_power_off(self, fault: Fault) -> None:
+        """Note when the supply is really gone: a flash operation may be long in coming."""
+        if not self.watch.lasts(fault.kind, fault.node):
+            return
+        if self._bench.nodes[fault.node].board.powered:
+            later_ns = self._bench.now_ns + _LOOK_EVERY_NS
+            self._bench.call_at(later_ns, lambda: self._await_power_off(fault))
+            return
+        self.watch.went_off(fault, self._links.now_ms)
+        self._show_state(fault, begun=True)
+
     def _end(self, fault: Fault, undo: Undo) -> None:
+        if fault.kind is FaultKind.POWER_CUT:
+            self.watch.went_off(fault, self._links.now_ms)
         undo()
         self.watch.ended(fault, self._links.now_ms)
-        self._show_state(fault, begun=False)
+        if not self.watch.lasts(fault.kind, fault.node):
+            self._show_state(fault, begun=False)
 
     def _show_state(self, fault: Fault, *, begun: bool) -> None:
         if fault.kind in _STATES:

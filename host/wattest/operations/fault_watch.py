@@ -35,6 +35,8 @@ _TAMPERS_WITH_METERING = frozenset(
 class _Watched:
     fault: Fault
     begun_ms: int
+    boot: bytes
+    off_ms: int | None = None
     ended_ms: int | None = None
     judged_ms: int | None = None
     seen: set[str] = field(default_factory=set)
@@ -51,16 +53,31 @@ class FaultWatch:
         self._grace_ms = GRACE_MS + GRACE_INTERVALS * interval_ms
         self._watched: list[_Watched] = []
         self._unexplained: list[tuple[str, Finding]] = []
+        self._boots: dict[str, bytes] = {}
 
     def began(self, fault: Fault, now_ms: int) -> None:
         """Begin to watch for a fault's verdict."""
-        self._watched.append(_Watched(fault=fault, begun_ms=now_ms))
+        boot = self._boots.get(fault.node, b"")
+        self._watched.append(_Watched(fault=fault, begun_ms=now_ms, boot=boot))
+
+    def went_off(self, fault: Fault, now_ms: int) -> None:
+        """Note that the supply is gone: at once, or when the flash operation came."""
+        for watched in self._watched:
+            if watched.fault is fault and watched.off_ms is None:
+                watched.off_ms = now_ms
 
     def ended(self, fault: Fault, now_ms: int) -> None:
         """Note that a fault was taken back; its node has to show that it goes on."""
         for watched in self._watched:
-            if watched.fault is fault:
+            if watched.fault is fault and watched.ended_ms is None:
                 watched.ended_ms = now_ms
+
+    def lasts(self, kind: FaultKind, node: str) -> bool:
+        """Whether a fault of this kind is in force on a node."""
+        return any(
+            w.fault.kind is kind and w.fault.node == node and w.ended_ms is None
+            for w in self._watched
+        )
 
     @property
     def open(self) -> bool:
@@ -79,20 +96,27 @@ class FaultWatch:
         )
 
     def power_cuts(self, node: str) -> tuple[tuple[int, int], ...]:
-        """Spans ``[from, to)`` without power, UTC ms."""
-        return tuple(
-            (w.begun_ms, w.ended_ms)
-            for w in self._watched
-            if w.fault.node == node and w.fault.kind is FaultKind.POWER_CUT and w.ended_ms
-        )
+        """Spans ``[from, to)`` without power, UTC ms, apart from one another."""
+        spans: list[tuple[int, int]] = []
+        for w in sorted(self._watched, key=lambda w: w.begun_ms):
+            if w.fault.node != node or w.fault.kind is not FaultKind.POWER_CUT:
+                continue
+            if w.off_ms is None or w.ended_ms is None:
+                continue
+            if spans and w.off_ms <= spans[-1][1]:
+                first, last = spans.pop()
+                spans.append((min(first, w.off_ms), max(last, w.ended_ms)))
+            else:
+                spans.append((w.off_ms, w.ended_ms))
+        return tuple(spans)
 
     def observe(self, event: RunEvent) -> None:
         """Take an event of the run into account."""
         match event:
             case RecordLogged() | RecordRefused():
                 self._take_findings(_base(event.node), event.verdict.findings, event.now_ms)
-                if isinstance(event, RecordLogged):
-                    self._take_sign_of_life(_base(event.node), event.now_ms)
+                if isinstance(event, RecordLogged) and CLONE_MARK not in event.node:
+                    self._take_sign_of_life(event)
             case FrameLost():
                 self._see(_base(event.node), FRAME_LOST, event.now_ms)
             case _:
@@ -127,9 +151,17 @@ class FaultWatch:
             if finding.severity is Severity.ERROR and not explained:
                 self._unexplained.append((node, finding))
 
-    def _take_sign_of_life(self, node: str, now_ms: int) -> None:
-        for watched in self._about(node, now_ms):
-            if watched.ended_ms is not None:
+    def _take_sign_of_life(self, event: RecordLogged) -> None:
+        """Credit a clean reading to the faults it is a recovery from."""
+        record, worst = event.verdict.record, event.verdict.worst
+        assert record is not None, "only parsed records are logged"
+        self._boots[event.node] = record.bootseed
+        if record.event is not None or (worst is not None and worst > Severity.NOTICE):
+            return
+        for watched in self._about(event.node, event.now_ms):
+            cut = watched.fault.kind is FaultKind.POWER_CUT
+            # What was sealed before the cut shows that the journal lives, not that the node does.
+            if watched.ended_ms is not None and not (cut and record.bootseed == watched.boot):
                 watched.seen.add(RECOVERED)
 
     def _see(self, node: str, code: str, now_ms: int) -> bool:

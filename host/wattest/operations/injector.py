@@ -33,6 +33,17 @@ from wattest.wire.record_schema import BODY_KEY
 WRONG_DEVICE_ID = 0x2260
 """An INA226 answers so: same package, same address, other registers."""
 
+_HELD = frozenset(
+    {
+        FaultKind.POWER_CUT,
+        FaultKind.UNPLUG,
+        FaultKind.WRONG_CHIP,
+        FaultKind.INJECT_INPUT,
+        FaultKind.NO_TIME,
+    }
+)
+"""Kinds that switch something off: with two of them at once it is off until both are over."""
+
 _RECORDS_KEPT = 64
 _POSITION_BYTES = 4
 _REGISTERS = 6
@@ -82,6 +93,7 @@ class Injector:
         self._withhold_time = withhold_time
         self._recorders: dict[str, _Recorder] = {}
         self._copies: dict[int, NorFlash] = {}
+        self._held: dict[tuple[FaultKind, str], list[Undo]] = {}
 
     def watch(self, node: str) -> None:
         """Begin to keep a node's frames, so that one can be replayed later."""
@@ -103,7 +115,8 @@ class Injector:
         Returns:
             What ends it; for a fault that takes no time it does nothing.
         """
-        return _APPLY[fault.kind](self, fault)
+        undo = _APPLY[fault.kind](self, fault)
+        return self._held_together(fault, undo) if fault.kind in _HELD else undo
 
     def power_cut(self, fault: Fault) -> Undo:
         """Cut the supply now, or inside a flash operation to come."""
@@ -191,13 +204,27 @@ class Injector:
         return lambda: self._withhold_time(fault.node, False)
 
     def clock_step(self, fault: Fault) -> Undo:
-        """Set the node's clock wrong; the way back sets it right."""
+        """Set the node's clock wrong; it stays so until the host sets it again by itself."""
         self._command(fault.node, Op.SET_TIME, self._links.now_ms + fault.by_ms)
         return _nothing
 
     def overload(self, fault: Fault) -> Undo:  # noqa: ARG002 - nothing is left to do
         """Let pass what the scenario laid over the load beforehand."""
         return _nothing
+
+    def _held_together(self, fault: Fault, undo: Undo) -> Undo:
+        """Let faults that overlap end together, in the way back of the first."""
+        holders = self._held.setdefault((fault.kind, fault.node), [])
+        holders.append(undo)
+
+        def release() -> None:
+            first = holders[0]
+            holders.pop()
+            if holders:
+                return
+            first()
+
+        return release
 
     def _command(self, node: str, op: Op, arg: int, arg2: int | None = None) -> None:
         self._collector.session(node).command(op, arg, arg2)

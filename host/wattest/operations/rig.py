@@ -261,7 +261,7 @@ class VirtualRig:
                 self._keep_findings(event.verdict)
             case RecordRefused():
                 self._keep_findings(event.verdict)
-            case NodeChanged(state="enrolled" | "connected" | "restarted"):
+            case NodeChanged(state="enrolled" | "connected"):
                 self.conductor.set_clock(event.node)
             case _:
                 pass
