@@ -200,8 +200,11 @@ def check_clocks(stream: Stream, last: Record, record: Record, found: Findings) 
     if event is not None and event.kind is EventKind.TIME_SET:
         old_ms = event.fields.get(2)
         if old_ms is not None and event.fields[3] < old_ms:
-            message = f"clock set back by {old_ms - event.fields[3]} ms, signed"
-            found.append(finding(record, FindingCode.CLOCK_BACKWARDS, Severity.WARNING, message))
+            back_ms = old_ms - event.fields[3]
+            # Setting a clock again corrects it by the link's jitter, half of the time backwards.
+            severity = Severity.NOTICE if back_ms <= CLOCK_STEP_MS else Severity.WARNING
+            message = f"clock set back by {back_ms} ms, signed"
+            found.append(finding(record, FindingCode.CLOCK_BACKWARDS, severity, message))
         return
     if record.time_ms is None or stream.last_time_ms is None:
         return
