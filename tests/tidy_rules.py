@@ -92,8 +92,9 @@ def long_modules(source: Source) -> Iterator[str]:
 def long_lines(source: Source) -> Iterator[str]:
     """A line fits beside another one."""
     for number, line in enumerate(source.text.splitlines(), 1):
-        if len(line) > LINE_CHARS_MAX:
-            yield f"{number}: line has {len(line)} characters"
+        chars = len(line.partition("  # noqa")[0])  # a pragma for a tool is not read
+        if chars > LINE_CHARS_MAX:
+            yield f"{number}: line has {chars} characters"
 
 
 def prints(source: Source) -> Iterator[str]:
