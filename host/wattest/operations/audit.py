@@ -7,7 +7,6 @@ and every file with its digest. Record by record it can ask a second opinion fro
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,17 @@ from wattest.ledger.audit import AuditProgress, audit
 from wattest.ledger.audit import AuditReport as LedgerReport
 from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
+from wattest.operations.audit_files import (
+    Problem,
+    check_digests,
+    check_kept_checkpoint,
+    check_statement_files,
+    is_finished,
+)
 from wattest.operations.ledger_view import checkpoint_verifier
 from wattest.operations.rundir import RunDir
 from wattest.settlement import (
+    Cutoff,
     MeteringNode,
     ReadingBook,
     Terms,
@@ -35,21 +42,6 @@ from wattest.wire import Enrolment, parse_enrolment, parse_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is wrong.
-
-    Args:
-        where: table or file, and the place in it.
-        message: what was expected and what was found.
-        index: entry of the ledger, or None.
-    """
-
-    where: str
-    message: str
-    index: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditProgressed:
     """``done`` of ``whole`` entries are audited."""
 
@@ -60,9 +52,21 @@ class AuditProgressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What the audit found; ``passed`` is true if nothing is wrong."""
+    """What the audit found.
+
+    Args:
+        passed: nothing is wrong.
+        finished: the run came to its end. One that was stopped or killed holds as far as it goes:
+            what it logged is evidence, but its periods may lack their statements.
+        problems: what is wrong.
+        entries: entries of the ledger that were checked.
+        records: readings and events among them whose signature holds.
+        checkpoints: signed checkpoints that were checked.
+        statements: logged statements that were drawn again.
+    """
 
     passed: bool
+    finished: bool
     problems: tuple[Problem, ...]
     entries: int
     records: int
@@ -100,11 +104,13 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
                     entries = event.entries_checked
                     checkpoints = event.checkpoints_checked
         if not problems:
-            problems += _check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
-    problems += _check_statement_files(run, checks)
-    problems += _check_digests(run)
+            problems += check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
+            problems += _check_cutoffs(store, verifier, checks)
+    problems += check_statement_files(run, checks.statements)
+    problems += check_digests(run)
     yield AuditReport(
         passed=not problems,
+        finished=is_finished(run.read_json()),
         problems=tuple(problems),
         entries=entries,
         records=checks.records,
@@ -124,7 +130,8 @@ class _Checks:
         self._nodes: list[MeteringNode] = []
         self._enrolments: dict[bytes, Enrolment] = {}
         self.records = 0
-        self.statements: dict[bytes, int] = {}
+        self.statements: dict[int, bytes] = {}
+        self.cutoffs: dict[int, Cutoff] = {}
         self.by_kind = {
             **self._evidence.checks,
             EntryKind.READING: self._check_record,
@@ -165,9 +172,8 @@ class _Checks:
         self._terms[terms_hash(terms)] = terms
 
     def _check_statement(self, entry: Entry) -> Iterator[str]:
-        self.statements[hashlib.sha256(entry.body).digest()] = entry.index
         try:
-            recompute(
+            statement = recompute(
                 entry.body,
                 terms=self._terms,
                 readings=self._book.readings(),
@@ -175,6 +181,21 @@ class _Checks:
             )
         except WattestError as error:
             yield str(error)
+            return
+        self.statements[entry.index] = entry.body
+        self.cutoffs[entry.index] = statement.cutoff
+
+
+def _check_cutoffs(
+    store: SqliteStore, verifier: CheckpointVerifier, checks: _Checks
+) -> Iterator[Problem]:
+    """What a statement rests on must be what a checkpoint of this very ledger covered."""
+    kept = (verifier.open(row.note) for row in store.checkpoints())
+    known = {(checkpoint.size, checkpoint.root) for checkpoint in kept}
+    for index, cutoff in checks.cutoffs.items():
+        if (cutoff.size, cutoff.root) not in known:
+            message = f"its cut-off at {cutoff.size} entries is no checkpoint of this ledger"
+            yield Problem(where=f"entry {index}", message=message, index=index)
 
 
 def _problem(finding: AuditFinding) -> Problem:
@@ -182,40 +203,3 @@ def _problem(finding: AuditFinding) -> Problem:
     return Problem(
         where=where, message=f"{finding.code.value}: {finding.message}", index=finding.index
     )
-
-
-def _check_kept_checkpoint(
-    run: RunDir, verifier: CheckpointVerifier, view: LedgerView
-) -> Iterator[Problem]:
-    """The note beside the ledger must describe it: a ledger cut short would not know."""
-    note = run.read_json().get("checkpoint")
-    if not isinstance(note, str):
-        return
-    try:
-        kept = verifier.open(note.encode())
-        view.prove_consistency(kept.size).verify(kept.root, view.root())
-    except WattestError as error:
-        yield Problem(where="run.json checkpoint", message=str(error))
-
-
-def _check_statement_files(run: RunDir, checks: _Checks) -> Iterator[Problem]:
-    for file in sorted(run.statements.glob("*.cbor")):
-        if hashlib.sha256(file.read_bytes()).digest() not in checks.statements:
-            yield Problem(
-                where=f"statements/{file.name}", message="is not the statement in the ledger"
-            )
-
-
-def _check_digests(run: RunDir) -> Iterator[Problem]:
-    """Every file but the ledger, which explains itself entry by entry."""
-    if not run.digests.exists():
-        return
-    for line in run.digests.read_text("utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        file = run.path / name
-        if name == run.ledger.name:
-            continue
-        if not file.is_file():
-            yield Problem(where=name, message="is missing")
-        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            yield Problem(where=name, message="differs from its digest")

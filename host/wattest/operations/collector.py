@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from wattest.errors import SignatureInvalid
 from wattest.ledger import Conflict, Duplicate, EntryKind, Ledger, NewEntry, record_entry
 from wattest.operations.events import (
     CheckpointSigned,
@@ -29,12 +30,14 @@ from wattest.session import (
     TextReceived,
 )
 from wattest.twin import Twin
-from wattest.verify import Verdict, Verifier
+from wattest.verify import FindingCode, Verdict, Verifier
+from wattest.verify.signature import load_key
 from wattest.wire import Enrolment, EnrolmentKind, Hello, Op, Record, kid_of, spki_der
 from wattest.wire.message import WINDOW_RECORDS
 
 FLUSH_DELAY_MS = 250
 BATCH_RECORDS_MAX = 256
+_NOT_PROVISIONED = (FindingCode.WRONG_SERIAL, FindingCode.WRONG_CFG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +184,13 @@ class Collector:
         batch, self._pending, self._flush_at_ms = self._pending, [], None
         if not batch:
             return []
-        outcomes = self._ledger.append([record_entry(item.record) for item in batch])
+        try:
+            outcomes = self._ledger.append([record_entry(item.record) for item in batch])
+        except BaseException:
+            # They stay pending: the verifier knows them, so another copy must not pass for a
+            # duplicate of something durable.
+            self._pending = batch
+            raise
         events: list[RunEvent] = []
         for item, outcome in zip(batch, outcomes, strict=True):
             lane = item.lane
@@ -212,7 +221,13 @@ class Collector:
 
     def _greet(self, lane: _Lane, hello: Hello, now_ms: int) -> None:
         expected = lane.expected
+        lane.held = []  # the node sends again what was not acknowledged
+        lane.candidate, lane.enrolled = None, False
         spki = spki_der(hello.public_key)
+        try:
+            load_key(spki)
+        except SignatureInvalid:
+            return  # no point of the curve: nothing can be signed with it
         lane.candidate = Enrolment(
             kid=kid_of(spki),
             spki=spki,
@@ -262,6 +277,9 @@ class Collector:
     def _hold(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
         """Keep records of a stranger until one of them answers the challenge.
 
+        What is not signed by its key, or does not state the serial and the files that were
+        provisioned, is refused: such a node is never enrolled.
+
         A node with a backlog cannot answer before its window moves. A whole window of records
         under its key shows that it holds the key; the answer comes behind them.
         """
@@ -269,12 +287,12 @@ class Collector:
         known = {item.position for item in lane.held}
         if candidate is None or received.position in known:
             return []
-        lane.held.append(received)
         verdict = Verifier([candidate]).check(received.data, received_ms=now_ms)
         record = verdict.record
-        if not verdict.accepted or record is None:
-            lane.held.pop()
-            return []
+        wrong = any(finding.code in _NOT_PROVISIONED for finding in verdict.findings)
+        if not verdict.accepted or record is None or wrong:
+            return [self._refused(lane, received, verdict, now_ms)]
+        lane.held.append(received)
         if record.nonce != lane.nonce and len(lane.held) < WINDOW_RECORDS:
             return []
         entry = NewEntry(kind=EntryKind.ENROLMENT, body=candidate.to_cbor())

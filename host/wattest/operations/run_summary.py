@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,9 +15,9 @@ from wattest.operations.ledger_view import CHECKPOINT_KEY
 from wattest.operations.rig import VirtualRig
 from wattest.operations.rundir import RunDir, write_whole
 from wattest.operations.settler import Drawn
+from wattest.operations.statement_files import statement_files
 from wattest.operations.totals import Comparison, Metered, compare
 from wattest.scenario import PreparedNode
-from wattest.settlement import statement_json, statement_text
 
 _NS_PER_MS = 1_000_000
 
@@ -124,13 +122,9 @@ def describe(rig: VirtualRig) -> dict[str, Any]:
 
 def _write(rig: VirtualRig, run: RunDir, finished: RunFinished) -> None:
     for drawn in rig.drawn:
-        document = drawn.statement.to_document()
-        name = f"{drawn.contract}-{_stamp(drawn.statement.period.start_ms)}"
-        plain = {"index": drawn.index, **statement_json(document)}
-        text = json.dumps(plain, indent=2, sort_keys=True)
-        write_whole(run.statements / f"{name}.json", f"{text}\n".encode())
-        write_whole(run.statements / f"{name}.txt", statement_text(document).encode())
-        write_whole(run.statements / f"{name}.cbor", drawn.statement.to_cbor())
+        assert drawn.index is not None, "settle() logged it"
+        for name, content in statement_files(drawn.statement.to_cbor(), index=drawn.index).items():
+            write_whole(run.statements / name, content)
     run.write_json(
         {
             **describe(rig),
@@ -155,7 +149,3 @@ def _node(rig: VirtualRig, totals: NodeTotals) -> dict[str, Any]:
 def _info(rig: VirtualRig, name: str) -> dict[str, Any]:
     info = asdict(rig.info(name))
     return {**info, "kid": info["kid"].hex()}
-
-
-def _stamp(time_ms: int) -> str:
-    return dt.datetime.fromtimestamp(time_ms // 1000, dt.UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -116,31 +116,49 @@ class RunDir:
             raise ConfigError(f"expected format {_FORMAT}", path=str(self.run_json), hint=hint)
         return values
 
-    def write_digests(self) -> None:
-        """List SHA-256 of every file of the run."""
-        names = sorted(
+    def file_names(self) -> list[str]:
+        """Return the name of every file below the folder, in order, but digests.txt.
+
+        What SQLite keeps beside an open ledger belongs to the ledger.
+        """
+        return sorted(
             file.relative_to(self.path).as_posix()
             for file in self.path.rglob("*")
             if file.is_file() and file != self.digests and not file.name.endswith(("-wal", "-shm"))
         )
+
+    def write_digests(self) -> None:
+        """List SHA-256 of every file of the run."""
+        names = self.file_names()
         lines = (f"{_sha256(self.path / name)}  {name}\n" for name in names)
         write_whole(self.digests, "".join(lines).encode())
 
 
 class FrameLog:
-    """Appends every received byte to frames.bin and its time to frames.csv."""
+    """Appends every received byte to frames.bin and its time to frames.csv.
+
+    Raises:
+        StoreError: a file cannot be opened.
+    """
 
     def __init__(self, run: RunDir) -> None:
-        self._bytes: BinaryIO = run.frames.open("ab")
-        self._index: BinaryIO = run.frames_index.open("ab")
-        self._offset = self._bytes.tell()
-        if not self._index.tell():
-            self._index.write(b"t_ns,node,offset,length\n")
+        self._path = run.path
+        with self._explained():
+            self._bytes: BinaryIO = run.frames.open("ab")
+            self._index: BinaryIO = run.frames_index.open("ab")
+            self._offset = self._bytes.tell()
+            if not self._index.tell():
+                self._index.write(b"t_ns,node,offset,length\n")
 
     def append(self, t_ns: int, node: str, data: bytes) -> None:
-        """Record ``data``, received from ``node`` at ``t_ns``."""
-        self._bytes.write(data)
-        self._index.write(b"%d,%s,%d,%d\n" % (t_ns, node.encode(), self._offset, len(data)))
+        """Record ``data``, received from ``node`` at ``t_ns``.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        with self._explained():
+            self._bytes.write(data)
+            self._index.write(b"%d,%s,%d,%d\n" % (t_ns, node.encode(), self._offset, len(data)))
         self._offset += len(data)
 
     def flush(self) -> None:
@@ -149,18 +167,26 @@ class FrameLog:
         Raises:
             StoreError: the disk is full.
         """
-        for file in (self._bytes, self._index):
-            try:
+        with self._explained():
+            for file in (self._bytes, self._index):
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError as error:
-                raise StoreError(f"{file.name}: cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         """Close; what was flushed before is on disk."""
         for file in (self._bytes, self._index):
             with contextlib.suppress(OSError):
                 file.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self._path}: received bytes cannot be kept: {error.strerror}",
+                hint="free some space, then run again",
+            ) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
