@@ -231,7 +231,7 @@ def test_crystal_error_moves_every_clock_of_the_node() -> None:
     bench.run(10_000)
     shown = bench.type("print(time.ticks_ms() - t, (time.time_ns() - u) // 10**6)\r")
     ticks, wall = map(int, shown.splitlines()[1].split())
-    assert ticks == wall
+    assert abs(ticks - wall) <= 1  # each is rounded by itself
     # 10 000 s, less 50 ppm, and the moment between start and question
     assert 9_999_500 <= ticks <= 9_999_500 + 1_000
     bench.close()

@@ -111,14 +111,18 @@ def test_machine_compiled_for_another_cpu_is_built_again(compiled, tmp_path, mon
 
 def test_key_changes_with_everything_the_machine_depends_on(monkeypatch):
     keys = {artifact.cache_key("a"), artifact.cache_key("b")}
-    for name, value in (("PASS_VERSION", 99), ("ARTIFACT_SHA256", "0" * 64)):
+    for name, value in (
+        ("PASS_VERSION", 99),
+        ("CLOCK_VERSION", 99),
+        ("ARTIFACT_SHA256", "0" * 64),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(artifact, name, value)
             keys.add(artifact.cache_key("a"))
     with monkeypatch.context() as patch:
         patch.setattr(artifact.platform, "machine", lambda: "other")
         keys.add(artifact.cache_key("a"))
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 def test_file_where_the_cache_folder_should_be_is_one_clear_line(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from wattest.emulator import artifact, layout
 pytestmark = pytest.mark.emulated
 
 RECORDED = (
-    "a968f53bc6d88dfd05f4ebd763b83c896d2c3dbb6527991d750e4bbff7a46d93 15218052 12812190260 1"
+    "8a0ee0f4974ab12067ef83f059e43a2e1cbfb520dafd1e5f272c2c3d4f028a1d 4960129 12790661419 1"
 )
 OTHER_PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -26,7 +26,7 @@ def test_same_trace_twice_to_the_unit_of_fuel():
 
 
 def test_trace_is_the_one_recorded_with_this_wasmtime():
-    """Fuel prices belong to virtual time: if this fails, recorded runs cannot be replayed."""
+    """Amounts of fuel belong to virtual time: if this fails, runs cannot be repeated."""
     assert vm_trace.trace() == RECORDED
 
 

@@ -6,7 +6,7 @@ import pytest
 from vm_harness import new_guest
 
 from wattest.emulator.pacing import Pacer
-from wattest.emulator.world import World
+from wattest.emulator.world import LEAD_AMONG_OTHERS_NS, LEAD_NS, STEP_NS_MIN, World
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -124,6 +124,44 @@ def test_world_goes_on_with_an_actor_whose_step_raised():
     actor.step = step
     world.run_until(100)
     assert [at for at, _ in trace] == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("event_ns", "other_ns", "expected"),
+    [
+        (None, None, SECOND + LEAD_NS),
+        (SECOND + 3 * MS, None, SECOND + 3 * MS),
+        (SECOND + 500 * MS, None, SECOND + LEAD_NS),
+        (SECOND + 10, None, SECOND + STEP_NS_MIN),
+        (None, SECOND, SECOND + LEAD_AMONG_OTHERS_NS),
+        (None, SECOND + 9 * MS, SECOND + 9 * MS + LEAD_AMONG_OTHERS_NS),
+        (SECOND + 2 * MS, SECOND + 1, SECOND + 2 * MS),
+    ],
+)
+def test_horizon_is_the_next_event_or_a_little_past_the_next_actor(event_ns, other_ns, expected):
+    trace, world = [], World()
+    runner = Ticker(trace, "runner", SECOND, 1)
+    runner.step = lambda: (trace.append(world.horizon_ns()), setattr(runner, "left", 0))
+    world.add(runner)
+    if other_ns is not None:
+        world.add(Ticker([], "other", other_ns, 1))
+    if event_ns is not None:
+        world.call_at(event_ns, lambda: None)
+    world.call_at(SECOND + 1, lambda: None).cancel()
+    world.run_until(SECOND)
+    assert trace == [expected]
+
+
+def test_event_planned_before_finds_a_busy_board_at_its_exact_time():
+    world, seen = World(), []
+    vm, _ = new_guest("while True: pass")
+    board = Board(vm)
+    board.step = lambda: vm.poll(world.horizon_ns())
+    world.add(board)
+    world.call_at(5 * MS + 300_000, lambda: seen.append(vm.now_ns() - world.now_ns))
+    world.run_until(50 * MS)
+    vm.close()
+    assert 0 <= seen[0] < 20_000
 
 
 TALKER = """

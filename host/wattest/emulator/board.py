@@ -120,7 +120,7 @@ class EmulatedBoard:
 
     @property
     def now_ns(self) -> int:
-        """The board's clock: ahead of the world's by less than a slice while it computes."""
+        """The board's clock: while it computes, ahead of the world's by up to a step."""
         vm = self.vm
         return self.world.now_ns if vm is None else max(self.world.now_ns, vm.now_ns())
 
@@ -261,7 +261,7 @@ class EmulatedBoard:
         return alarm if due is None or alarm < due else due
 
     def step(self) -> None:
-        """Run to the next wait, or one slice on."""
+        """Run to the next wait, the next alarm, or the world's horizon."""
         session = self._session
         if session is None:
             self._leave_pause()
@@ -272,7 +272,8 @@ class EmulatedBoard:
             self._alarm(now_ns)
             return
         if self._guest_due_ns is not None and self._guest_due_ns <= now_ns:
-            session.run(now_ns)
+            until_ns = self.world.horizon_ns()
+            session.run(now_ns, until_ns if alarm is None else min(until_ns, alarm))
             self._look_at(session.vm)
 
     def _leave_pause(self) -> None:

@@ -133,8 +133,8 @@ class GuestSession:
         scripts = ["/boot.py", "/main.py"] if cold or not console.raw else ["/boot.py"]
         console.boot([path for path in scripts if disk.exists(path)], cold=cold)
 
-    def run(self, now_ns: int) -> None:
-        """Run the guest to its next wait, or one slice on.
+    def run(self, now_ns: int, until_ns: int) -> None:
+        """Run the guest to its next wait, or until it has computed up to ``until_ns``.
 
         Its crystal's error moves its clocks before it can look at them; how long it waits is
         not touched, since a node measures its waits by its ticks.
@@ -145,7 +145,7 @@ class GuestSession:
             self._hardware.rtc.offset_ns += step_ns
             self.vm.unix_offset_ns += step_ns
             self.vm.ticks_origin_ns -= step_ns
-        self.vm.poll()
+        self.vm.poll(until_ns)
 
     def close(self, detail: str) -> None:
         """End the guest where it is; what it had not committed to flash is lost."""

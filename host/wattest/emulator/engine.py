@@ -17,7 +17,6 @@ MEMORY_BYTES_MAX = 4 << 20
 """Most linear memory of one guest: its heap, the machine's own data, a ROM image."""
 
 _SETTINGS = {
-    "consume_fuel": True,  # the CPU clock
     "cranelift_nan_canonicalization": True,  # the same float bits on every host
     "parallel_compilation": False,  # no thread pool in any process
     # Address space instead of a bounds check at every access: 15 to 20 % faster guests. Nothing

@@ -30,13 +30,13 @@ from wattest.emulator.wasi_files import OpenFiles
 
 __all__ = ["GuestVm", "HandlerRefused", "Outcome", "StopGuest", "Wait"]
 
-NS_PER_FUEL = 5
+NS_PER_FUEL = 11
 """Virtual nanoseconds one unit of fuel takes: about the bytecode speed of an ESP32 at 240 MHz."""
 
-SLICE_FUEL = 200_000
-"""Fuel after which a busy guest lets others run: 1 ms."""
+SLICE_NS = 1_000_000
+"""How long a busy guest runs if nobody says how far it may."""
 
-_BOOT_SLICE_FUEL = 20_000
+_BOOT_SLICE_NS = 100_000
 _DEFAULT_UNIX_OFFSET_NS = 1_700_000_000_000_000_000
 
 Handler = Callable[["GuestVm", bytes], "bytes | Wait | None"]
@@ -67,6 +67,7 @@ class GuestVm:
         outcome: how it ended, or None.
         stdin: console input the guest has not read.
         cause: why its wait is to end early, if it is.
+        gave_up_turn: no turn has begun since it last handed the thread back; for the imports.
 
     Raises:
         EmulatorError: there is no memory for another instance.
@@ -106,10 +107,11 @@ class GuestVm:
         self._base_ns = start_ns
         self._stack_limit_bytes = stack_limit_bytes
         self._on_output = on_output
-        self._instance = Instance(engine, slice_fuel=_BOOT_SLICE_FUEL)
+        self._instance = Instance(engine)
         self.memory = self._instance.memory
         self._scheduler = Scheduler(self.memory)
         self._booted = False
+        self.gave_up_turn = True
         self.handlers: dict[bytes, Handler] = {
             b"sleep": waits.sleep_handler,
             b"wait": waits.wait_handler,
@@ -174,8 +176,12 @@ class GuestVm:
         """Let time pass for the guest without computing: a bus or flash transfer."""
         self._base_ns += duration_ns
 
-    def poll(self) -> None:
-        """Run from `next_ns` until it blocks, ends, or has used one slice of fuel.
+    def poll(self, until_ns: int | None = None) -> None:
+        """Run from `next_ns` until it blocks, ends, or has computed up to ``until_ns``.
+
+        Args:
+            until_ns: local time; None for `SLICE_NS` from now. What it does by itself, as waiting
+                for a bus, may take it beyond.
 
         Raises:
             KeyboardInterrupt: the person at the terminal, seen in one of our callbacks.
@@ -190,7 +196,7 @@ class GuestVm:
         outer, current.vm = current.vm, self
         self._running = True
         try:
-            ended = self._instance.resume()
+            ended = self._instance.resume(self._slice_fuel(until_ns))
         finally:
             self._running = False
             current.vm = outer
@@ -200,6 +206,12 @@ class GuestVm:
             self._finish()
         elif not self._booted:
             self._finish_boot()
+
+    def _slice_fuel(self, until_ns: int | None) -> int:
+        if not self._booted:
+            return _BOOT_SLICE_NS // NS_PER_FUEL
+        slice_ns = SLICE_NS if until_ns is None else max(0, until_ns - self.now_ns())
+        return slice_ns // NS_PER_FUEL + 1
 
     def feed(self, data: bytes, at_ns: int) -> None:
         """Give console input at world time ``at_ns``."""
@@ -345,7 +357,6 @@ class GuestVm:
         if self._scheduler.is_initialised():
             self._booted = True
             self._scheduler.set_stack_limit(self._stack_limit_bytes)
-            self._instance.set_slice(SLICE_FUEL)
 
     def _finish(self) -> None:
         message = self._instance.take_failure()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wattest.emulator import runtime, waits
+from wattest.emulator.artifact import YIELD_IMPORT
 from wattest.emulator.runtime import RAW_STRIDE, VALUE_OFFSET, VALUE_STRIDE, current
 from wattest.emulator.wasi_abi import Errno, from_os_error
 
@@ -23,7 +24,7 @@ _ASYNC: dict[str, Callable[..., Any]] = {
 }
 _PROCESS = frozenset(
     ("args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "host_result_cap")
-) | {"proc_exit", "sched_yield"}
+) | {"proc_exit"}
 _PACK_CLOCK = struct.Struct("<Q").pack_into
 
 
@@ -39,7 +40,10 @@ def define_imports(linker: Any, imports: Any) -> list[Any]:
     """
     callbacks = []
     for item in imports:
-        if item.name in _ASYNC:
+        if item.name == YIELD_IMPORT:
+            callback = runtime.AsyncCallback(_yield_callback)
+            define = runtime.define_async
+        elif item.name in _ASYNC:
             callback = runtime.AsyncCallback(_async_callback(_ASYNC[item.name], item.type))
             define = runtime.define_async
         else:
@@ -124,6 +128,13 @@ def _at_once(_environment: int) -> bool:
     return True
 
 
+def _next_turn(_environment: int) -> bool:
+    vm = current.vm
+    assert vm is not None
+    vm.gave_up_turn = not vm.gave_up_turn  # asked at once, and again in the next turn
+    return vm.gave_up_turn
+
+
 def _resume(_environment: int) -> bool:
     vm = current.vm
     assert vm is not None
@@ -139,8 +150,22 @@ def _resume(_environment: int) -> bool:
     return True
 
 
-_CONTINUATIONS = (runtime.Continuation(_at_once), runtime.Continuation(_resume))
-_AT_ONCE, _RESUME = (ctypes.cast(c, ctypes.c_void_p).value for c in _CONTINUATIONS)
+_CONTINUATIONS = tuple(map(runtime.Continuation, (_at_once, _resume, _next_turn)))
+_AT_ONCE, _RESUME, _NEXT_TURN = (ctypes.cast(c, ctypes.c_void_p).value for c in _CONTINUATIONS)
+
+
+def _yield_callback(
+    _environment: int,
+    _caller: int,
+    _raw: Any,
+    _count: int,
+    results: Any,
+    _result_count: int,
+    _trap: Any,
+    continuation: Any,
+) -> None:
+    results[0] = results[VALUE_OFFSET] = 0
+    continuation[0], continuation[1], continuation[2] = _NEXT_TURN, 0, 0
 
 
 def _async_callback(start: Callable[..., Any], kind: Any) -> Callable[..., None]:

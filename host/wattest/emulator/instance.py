@@ -1,13 +1,14 @@
 """One instance of the machine on its fiber: the C side of a guest.
 
-An instance runs only inside `Instance.resume`. Its fuel is finite in name only; the yield
-interval hands the thread back, at the same instruction every time.
+An instance runs only inside `Instance.resume`, for one slice of fuel at most: the unit in which
+the machine counts its own work (`spill.clock`). It hands the thread back at the same instruction
+every time.
 """
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_uint64, c_void_p
+from ctypes import byref, c_void_p
 from typing import Any
 
 import wasmtime
@@ -16,9 +17,10 @@ from wasmtime import _bindings
 from wattest.emulator import runtime
 from wattest.emulator.engine import MEMORY_BYTES_MAX, Engine
 from wattest.emulator.guest_memory import GuestMemory
+from wattest.emulator.spill import clock
 from wattest.errors import EmulatorError
 
-_FUEL_MAX = 1 << 62
+_I64 = 1  # WASMTIME_I64, the kind of a wasmtime_val_t
 
 
 class Instance:
@@ -26,7 +28,6 @@ class Instance:
 
     Args:
         engine: the compiled machine.
-        slice_fuel: fuel after which `resume` returns at the latest.
 
     Attributes:
         memory: its linear memory.
@@ -38,44 +39,58 @@ class Instance:
     __slots__ = (
         "_context",
         "_error",
-        "_fuel_left",
-        "_fuel_pointer",
         "_future",
+        "_global",
+        "_granted",
+        "_left",
+        "_left_value",
+        "_running",
         "_start",
         "_store",
         "_trap",
+        "_used",
         "memory",
     )
 
-    def __init__(self, engine: Engine, *, slice_fuel: int) -> None:
+    def __init__(self, engine: Engine) -> None:
         store = wasmtime.Store(engine.wasmtime_engine)
         store.set_limits(memory_size=MEMORY_BYTES_MAX)
         self._store: wasmtime.Store | None = store
         self._context = ctypes.cast(store._context(), c_void_p)  # noqa: SLF001
-        self._fuel_left = c_uint64(_FUEL_MAX)
-        self._fuel_pointer = byref(self._fuel_left)
+        self._granted = self._used = 0
+        self._running = False
+        value = _bindings.wasmtime_val_t(kind=_I64)
+        self._left, self._left_value = byref(value), value.of
         self._trap, self._error = c_void_p(), c_void_p()
-        runtime.check(runtime.set_fuel(self._context, _FUEL_MAX))
-        self.set_slice(slice_fuel)
         raw = self._instantiate(engine)
+        self._global = byref(self._export(raw, clock.EXPORT.encode()).global_)
         self.memory = GuestMemory(self._context, self._export(raw, b"memory").memory)
         self._start = self._export(raw, b"_start").func
         call = (byref(self._start), None, 0, None, 0, byref(self._trap), byref(self._error))
         self._future: c_void_p | None = c_void_p(runtime.call_async(self._context, *call))
 
-    def set_slice(self, fuel: int) -> None:
-        """Set how much fuel `resume` may use."""
-        runtime.check(runtime.set_fuel_yield_interval(self._context, fuel))
-
     def fuel_used(self) -> int:
-        """Return the fuel used so far; the last value once it is closed."""
-        if self._store is not None:
-            runtime.get_fuel(self._context, self._fuel_pointer)
-        return _FUEL_MAX - self._fuel_left.value
+        """Return the fuel used so far."""
+        if self._running:
+            runtime.global_get(self._context, self._global, self._left)
+            self._used = self._granted - self._left_value.i64
+        return self._used
 
-    def resume(self) -> bool:
-        """Run until the machine blocks, yields or ends; return whether it has ended."""
-        ended: bool = runtime.future_poll(self._future)
+    def resume(self, slice_fuel: int) -> bool:
+        """Run until the machine blocks, ends, or has used a slice.
+
+        Returns:
+            Whether it has ended.
+        """
+        self._left_value.i64 = slice_fuel
+        self._granted = self._used + slice_fuel
+        runtime.global_set(self._context, self._global, self._left)
+        self._running = True
+        try:
+            ended: bool = runtime.future_poll(self._future)
+            self.fuel_used()
+        finally:
+            self._running = False
         if ended:
             self.abandon()
         return ended
@@ -102,7 +117,6 @@ class Instance:
     def close(self) -> None:
         """Free everything."""
         self.abandon()
-        self.fuel_used()
         self.memory.release()
         store, self._store = self._store, None
         if store is not None:

@@ -54,9 +54,6 @@ class Process:
     def environ_get(self, _pointers_at: int, _text_at: int) -> int:
         return Errno.SUCCESS
 
-    def sched_yield(self) -> int:
-        return Errno.SUCCESS
-
     def host_result_cap(self) -> int:
         return self._result_capacity_bytes
 

@@ -5,7 +5,7 @@ calls a second, so imports are raw callbacks here (about 1 us instead of 40). Gu
 wasmtime *fibers*: a call that must wait suspends the fiber, and the thread runs another board.
 A Python callback returns before its fiber switches, so no Python frame spans a suspension.
 
-Everything here is for exactly one version of wasmtime: fuel prices are part of virtual time.
+Everything here is for exactly one version of wasmtime.
 """
 
 from __future__ import annotations
@@ -76,11 +76,8 @@ call_async = _function(
 )
 future_poll = _function("wasmtime_call_future_poll", c_bool, c_void_p)
 future_delete = _function("wasmtime_call_future_delete", None, c_void_p)
-get_fuel = _function("wasmtime_context_get_fuel", c_void_p, c_void_p, POINTER(c_uint64))
-set_fuel = _function("wasmtime_context_set_fuel", c_void_p, c_void_p, c_uint64)
-set_fuel_yield_interval = _function(
-    "wasmtime_context_fuel_async_yield_interval", c_void_p, c_void_p, c_uint64
-)
+global_get = _function("wasmtime_global_get", None, c_void_p, c_void_p, c_void_p)
+global_set = _function("wasmtime_global_set", c_void_p, c_void_p, c_void_p, c_void_p)
 memory_size = _function("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
 memory_base = _function("wasmtime_memory_data", c_size_t, c_void_p, c_void_p)
 memory_grow = _function(

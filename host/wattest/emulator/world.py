@@ -2,9 +2,11 @@
 
 Always the smallest of (virtual time, events before actors, order of adding) runs next. An event
 is a function of the host at a moment (a fault, a frame arriving on a link); an actor is a board.
-A step of an actor takes it to its next wait, or one fuel slice (1 ms) on; so a board is never
-ahead of the world by more than one slice, an event reaches a waiting board at its exact time and
-a busy one at most a slice late, and the same inputs give the same order every time.
+A step of an actor takes it to its next wait, or to the world's horizon: the next event that is
+known, a little past the next actor's turn, and never far. So an event reaches a waiting board at
+its exact time, and a busy one too if it was planned before the board's step began, else at most
+`LEAD_NS` late. The horizon depends on what is planned and on nothing else, so the same inputs
+give the same order every time, however the host divides its calls of `World.run_until`.
 
 The world has no clock of its own and never waits; see `pacing` for real time.
 """
@@ -15,6 +17,15 @@ import heapq
 from collections.abc import Callable
 from typing import Protocol
 
+LEAD_NS = 16_000_000
+"""How far ahead of the world an actor may run while it is alone."""
+
+LEAD_AMONG_OTHERS_NS = 4_000_000
+"""How far an actor may run past the turn of the next one."""
+
+STEP_NS_MIN = 100_000
+"""A step is at least this long, however close the next event."""
+
 
 class Actor(Protocol):
     """A board, as the world sees it."""
@@ -23,7 +34,7 @@ class Actor(Protocol):
         """Return when it wants to run, or None if only an event can wake it."""
 
     def step(self) -> None:
-        """Run from `next_ns` to its next wait, or one slice on."""
+        """Run from `next_ns` to its next wait, or to the world's horizon."""
 
 
 class Event:
@@ -34,6 +45,11 @@ class Event:
     def __init__(self, time_ns: int, call: Callable[[], None]) -> None:
         self.time_ns = time_ns
         self._call: Callable[[], None] | None = call
+
+    @property
+    def cancelled(self) -> bool:
+        """There is nothing left to call."""
+        return self._call is None
 
     def cancel(self) -> None:
         """Do not call it; nothing if it was called already."""
@@ -57,9 +73,6 @@ class _Seat:
         self.turn = 0
 
 
-_EVENT, _ACTOR = 0, 1
-
-
 class World:
     """Virtual time for any number of actors.
 
@@ -72,7 +85,8 @@ class World:
 
     def __init__(self, *, start_ns: int = 0) -> None:
         self.now_ns = start_ns
-        self._queue: list[tuple[int, int, int, int, Event | _Seat]] = []
+        self._events: list[tuple[int, int, Event]] = []
+        self._turns: list[tuple[int, int, int, _Seat]] = []
         self._seats: dict[int, _Seat] = {}
         self._numbers = 0
 
@@ -96,13 +110,26 @@ class World:
     def call_at(self, time_ns: int, call: Callable[[], None]) -> Event:
         """Call a function at ``time_ns``, or now if that has passed."""
         event = Event(max(time_ns, self.now_ns), call)
-        heapq.heappush(self._queue, (event.time_ns, _EVENT, self._next_number(), 0, event))
+        heapq.heappush(self._events, (event.time_ns, self._next_number(), event))
         return event
 
     def next_ns(self) -> int | None:
         """Return the time of the next thing to do, or None if there is none."""
         self._drop_stale()
-        return self._queue[0][0] if self._queue else None
+        if not self._events:
+            return self._turns[0][0] if self._turns else None
+        event_ns = self._events[0][0]
+        return min(event_ns, self._turns[0][0]) if self._turns else event_ns
+
+    def horizon_ns(self) -> int:
+        """Return how far the actor whose step this is may run."""
+        self._drop_stale()
+        limit_ns = self.now_ns + LEAD_NS
+        if self._events:
+            limit_ns = min(limit_ns, self._events[0][0])
+        if self._turns:
+            limit_ns = min(limit_ns, self._turns[0][0] + LEAD_AMONG_OTHERS_NS)
+        return max(limit_ns, self.now_ns + STEP_NS_MIN)
 
     def run_until(self, time_ns: int) -> None:
         """Do everything up to and including ``time_ns``, then stand there."""
@@ -117,18 +144,19 @@ class World:
             IndexError: there is nothing to do.
         """
         self._drop_stale()
-        due, _, _, _, item = heapq.heappop(self._queue)
-        self.now_ns = max(self.now_ns, due)
-        if isinstance(item, Event):
-            item.fire()
+        if self._events and (not self._turns or self._events[0][0] <= self._turns[0][0]):
+            due, _, event = heapq.heappop(self._events)
+            self.now_ns = max(self.now_ns, due)
+            event.fire()
             return
-        actor = item.actor
-        assert actor is not None
+        due, _, _, seat = heapq.heappop(self._turns)
+        self.now_ns = max(self.now_ns, due)
+        assert seat.actor is not None
         try:
-            actor.step()
+            seat.actor.step()
         finally:  # whoever catches what it raised can go on with the same world
-            if item.actor is not None:
-                self._enqueue(item)
+            if seat.actor is not None:
+                self._enqueue(seat)
 
     def _next_number(self) -> int:
         self._numbers += 1
@@ -139,12 +167,11 @@ class World:
         assert seat.actor is not None
         due = seat.actor.next_ns()
         if due is not None:
-            heapq.heappush(self._queue, (due, _ACTOR, seat.number, seat.turn, seat))
+            heapq.heappush(self._turns, (due, seat.number, seat.turn, seat))
 
     def _drop_stale(self) -> None:
-        queue = self._queue
-        while queue:
-            _, _, _, turn, item = queue[0]
-            if not isinstance(item, _Seat) or (item.actor is not None and item.turn == turn):
-                return
-            heapq.heappop(queue)
+        events, turns = self._events, self._turns
+        while events and events[0][2].cancelled:
+            heapq.heappop(events)
+        while turns and (turns[0][3].actor is None or turns[0][3].turn != turns[0][2]):
+            heapq.heappop(turns)

@@ -8,6 +8,7 @@ pass rewrites it: before every call that may collect, each 32-bit value still ne
 call is stored in a private frame on the shadow stack, where the collector looks.
 """
 
+from wattest.emulator.spill.clock import CLOCK_VERSION, add_clock
 from wattest.emulator.spill.rewrite import PASS_VERSION, SpillCounts, spill_pointers
 
-__all__ = ["PASS_VERSION", "SpillCounts", "spill_pointers"]
+__all__ = ["CLOCK_VERSION", "PASS_VERSION", "SpillCounts", "add_clock", "spill_pointers"]

@@ -204,35 +204,18 @@ class _Emitter:
                 self.out += self.module.data[start:stop]
             self._after(index, op)
         self._epilogue()
-        return self._locals() + bytes(self.out)
-
-    def _locals(self) -> bytes:
-        runs: list[list[int]] = []
-        for kind in (*self.function.local_types, I32, I32):
-            if runs and runs[-1][1] == kind:
-                runs[-1][0] += 1
-            else:
-                runs.append([1, kind])
-        groups = b"".join(unsigned(count) + bytes((kind,)) for count, kind in runs)
-        return unsigned(len(runs)) + groups
+        types = (*self.function.local_types, I32, I32)
+        return wasm.encode_locals(types) + bytes(self.out)
 
     def _move_stack_pointer(self, op: int) -> bytes:
         return bytes((wasm.I32_CONST,)) + signed(self.plan.frame_bytes) + bytes((op,))
-
-    def _block_type(self) -> bytes:
-        results = self.function.signature.results
-        if not results:
-            return b"\x40"
-        if len(results) == 1:
-            return bytes(results)
-        return signed(self.module.types.index(wasm.Signature([], results)))
 
     def _prologue(self) -> None:
         self.out += bytes((wasm.GLOBAL_GET, _STACK_POINTER_GLOBAL))
         self.out += self._move_stack_pointer(wasm.I32_SUB)
         self.out += bytes((wasm.LOCAL_TEE,)) + unsigned(self.frame_local)
         self.out += bytes((wasm.GLOBAL_SET, _STACK_POINTER_GLOBAL))
-        self.out += bytes((wasm.BLOCK,)) + self._block_type()
+        self.out += bytes((wasm.BLOCK,)) + self.module.block_type(self.function.signature.results)
 
     def _epilogue(self) -> None:
         self.out += bytes((wasm.END, wasm.LOCAL_GET)) + unsigned(self.frame_local)

@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ LOCAL_GET, LOCAL_SET, LOCAL_TEE, GLOBAL_GET, GLOBAL_SET = 0x20, 0x21, 0x22, 0x23
 TABLE_GET, TABLE_SET, I32_STORE, MEMORY_SIZE, MEMORY_GROW = 0x25, 0x26, 0x36, 0x3F, 0x40
 I32_CONST, I64_CONST, F32_CONST, F64_CONST = 0x41, 0x42, 0x43, 0x44
 I32_ADD, I32_SUB, I32_AND = 0x6A, 0x6B, 0x71
+I64_LT_S, I64_GT_S, I64_ADD, I64_SUB = 0x53, 0x55, 0x7C, 0x7D
 REF_NULL, REF_IS_NULL, REF_FUNC, PREFIX_FC = 0xD0, 0xD1, 0xD2, 0xFC
 
 BLOCKS = frozenset((BLOCK, LOOP, IF, TRY_TABLE))
@@ -34,7 +36,8 @@ _BARE = frozenset(
 _VOID_BLOCK = -64
 
 SECTION_TYPE, SECTION_IMPORT, SECTION_FUNCTION = 1, 2, 3
-SECTION_GLOBAL, SECTION_CODE, SECTION_TAG = 6, 10, 13
+SECTION_GLOBAL, SECTION_EXPORT, SECTION_CODE, SECTION_TAG = 6, 7, 10, 13
+_EXPORTED_GLOBAL = 3
 
 
 class Instruction(NamedTuple):
@@ -111,6 +114,18 @@ def signed(value: int) -> bytes:
     return bytes(out)
 
 
+def encode_locals(types: Iterable[int]) -> bytes:
+    """Encode a function's own locals, one type each."""
+    runs: list[list[int]] = []
+    for kind in types:
+        if runs and runs[-1][1] == kind:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, kind])
+    groups = b"".join(unsigned(count) + bytes((kind,)) for count, kind in runs)
+    return unsigned(len(runs)) + groups
+
+
 def _decode_try_table(data: bytes, at: int) -> tuple[tuple[int, list[int]], int]:
     block_type, at = read_signed(data, at)
     count, at = read_unsigned(data, at)
@@ -180,6 +195,10 @@ def decode(data: bytes, at: int, end: int) -> list[Instruction]:
     return out
 
 
+def _code(bodies: list[bytes]) -> bytes:
+    return unsigned(len(bodies)) + b"".join(unsigned(len(body)) + body for body in bodies)
+
+
 class Module:
     """A parsed module: sections kept verbatim, functions decoded.
 
@@ -196,7 +215,7 @@ class Module:
         self.data = data
         self.types: list[Signature] = []
         self.function_types: list[int] = []
-        self.imported_functions = 0
+        self.import_names: list[str] = []
         self.global_types: list[int] = []
         self.functions: list[Function] = []
         self.sections: list[tuple[int, int, int]] = []
@@ -225,14 +244,49 @@ class Module:
             return Signature([], [block_type & 127])
         return self.types[block_type]
 
+    def block_type(self, results: list[int]) -> bytes:
+        """Return the encoded type of a block that takes nothing and leaves ``results``."""
+        if not results:
+            return b"\x40"
+        if len(results) == 1:
+            return bytes(results)
+        return signed(self.types.index(Signature([], results)))
+
+    @property
+    def imported_functions(self) -> int:
+        """How many functions come before the first defined one."""
+        return len(self.import_names)
+
     def with_bodies(self, bodies: list[bytes]) -> bytes:
         """Return the module with its function bodies replaced, all else byte for byte."""
+        return self._with({SECTION_CODE: _code(bodies)})
+
+    def with_bodies_and_clock(self, bodies: list[bytes], name: str) -> bytes:
+        """Return the module with new bodies and a new global: a variable i64, exported, 0."""
+        encoded = name.encode()
+        export = unsigned(len(encoded)) + encoded
+        export += bytes((_EXPORTED_GLOBAL,)) + unsigned(len(self.global_types))
+        return self._with(
+            {
+                SECTION_CODE: _code(bodies),
+                SECTION_GLOBAL: self._appended(SECTION_GLOBAL, bytes((I64, 1, I64_CONST, 0, END))),
+                SECTION_EXPORT: self._appended(SECTION_EXPORT, export),
+            }
+        )
+
+    def _appended(self, wanted: int, item: bytes) -> bytes:
+        """Return the content of a section that is a list, with one more item."""
+        for section, start, end in self.sections:
+            if section == wanted:
+                count, first = read_unsigned(self.data, start)
+                return unsigned(count + 1) + self.data[first:end] + item
+        raise ValueError(f"the module has no section {wanted}")
+
+    def _with(self, contents: Mapping[int, bytes]) -> bytes:
+        """Return the module with some sections replaced."""
         out = bytearray(self.data[:8])
         for section, start, end in self.sections:
-            content = self.data[start:end]
-            if section == SECTION_CODE:
-                content = unsigned(len(bodies))
-                content += b"".join(unsigned(len(body)) + body for body in bodies)
+            content = contents.get(section, self.data[start:end])
             out += bytes((section,)) + unsigned(len(content)) + content
         return bytes(out)
 
@@ -251,13 +305,14 @@ class Module:
         count, at = read_unsigned(self.data, at)
         for _ in range(count):
             for _name in range(2):
-                size, at = read_unsigned(self.data, at)
-                at += size
+                size, start = read_unsigned(self.data, at)
+                at = start + size
+            name = self.data[start:at].decode()
             if self.data[at] != 0:
                 raise ValueError("only functions may be imported")
             index, at = read_unsigned(self.data, at + 1)
             self.function_types.append(index)
-            self.imported_functions += 1
+            self.import_names.append(name)
 
     def _read_function_types(self, at: int) -> None:
         count, at = read_unsigned(self.data, at)

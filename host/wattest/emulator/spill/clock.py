@@ -1,0 +1,190 @@
+"""The clock pass: a machine that counts its own work, and hands the thread back in time.
+
+A guest's processor time has to be the same on every host, and no loop of a guest may keep the
+thread. An engine's own metering does both, and makes arithmetic on large numbers half as slow
+again: it counts every basic block, and a call it can make in the innermost loops costs them their
+registers. This pass counts less often:
+
+- entering a function costs a fixed amount, and so does each round of a loop;
+- a loop that calls something, or holds another loop, looks at the clock each round, and calls
+  the yield import when its slice is used up;
+- an innermost loop without calls only counts, in a local. Its length is bounded by the memory it
+  walks over; one that is not (a list in damaged memory that leads back to itself) ends in a trap,
+  as an interrupt watchdog would end it.
+
+The amounts are properties of the code, never of the host: the same program takes the same count
+everywhere. What is left of the slice is in the exported global `EXPORT`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattest.emulator.spill import wasm
+from wattest.emulator.spill.wasm import I64, Function, Module, signed, unsigned
+
+CLOCK_VERSION = 2
+"""Part of the cache key; raise it with every change of the output."""
+
+EXPORT = "fuel_left"
+"""The exported global, an i64: what is left of the slice; below zero, the machine yields."""
+
+ENDLESS = 1 << 36
+"""Count at which a loop without calls ends in a trap."""
+
+_FREE_BELOW = 24  # a leaf function this short takes no time
+_STRAIGHT, _STRAIGHT_SHARE, _REGION_MOST = 8, 4, 40
+_NO_WORK = frozenset((wasm.NOP, wasm.BLOCK, wasm.LOOP, wasm.ELSE, wasm.END))
+_VOID = 0x40
+
+
+@dataclass(slots=True)
+class _Region:
+    """The code of a loop, or of a function outside its loops."""
+
+    start: int
+    work: int = 0
+    looks: bool = False  # it looks at the clock, because it calls something or holds a loop
+    calls: bool = False
+
+    def cost(self) -> int:
+        """Return what one passage is taken to cost.
+
+        Long code is code with many branches. A loop without calls is compiled to twice as much
+        speed as other code. With these shares a unit takes about the same time in byte code, in
+        arithmetic and in the collector.
+        """
+        extra = max(0, self.work - _STRAIGHT) // _STRAIGHT_SHARE
+        cost = min(min(self.work, _STRAIGHT) + extra, _REGION_MOST)
+        return cost if self.looks else (cost + 1) // 2
+
+
+def add_clock(data: bytes, *, yield_import: str) -> bytes:
+    """Rewrite a module so that it counts its work and yields.
+
+    Args:
+        data: a ``.wasm`` file.
+        yield_import: name of an imported function without parameters and with one result, called
+            when the slice is used up.
+
+    Returns:
+        The rewritten file, the same on every machine.
+
+    Raises:
+        ValueError: there is no such import, or the module uses what the pass does not understand.
+    """
+    module = Module(data)
+    if yield_import not in module.import_names:
+        raise ValueError(f"the module does not import {yield_import}")
+    number = module.import_names.index(yield_import)
+    clock = len(module.global_types)
+    bodies = [_Counter(module, function, clock, number).body() for function in module.functions]
+    return module.with_bodies_and_clock(bodies, EXPORT)
+
+
+def _regions(function: Function) -> tuple[_Region, dict[int, _Region]]:
+    """Return the function outside its loops, and its loops by their first instruction."""
+    outside = _Region(start=-1)
+    loops: dict[int, _Region] = {}
+    inside = [outside]
+    ends: list[bool] = []
+    for index, (op, *_) in enumerate(function.instructions):
+        if op not in _NO_WORK:
+            inside[-1].work += 1
+        if op in wasm.BLOCKS:
+            ends.append(op == wasm.LOOP)
+            if op == wasm.LOOP:
+                loops[index] = _Region(start=index)
+                inside.append(loops[index])
+        elif op == wasm.END and ends and ends.pop():
+            ended = inside.pop()
+            inside[-1].calls |= ended.calls
+        elif op in (wasm.CALL, wasm.CALL_INDIRECT):
+            for region in inside:
+                region.looks = region.calls = True
+    return outside, loops
+
+
+class _Counter:
+    """Writes the new body of one function."""
+
+    def __init__(self, module: Module, function: Function, clock: int, yield_number: int) -> None:
+        self._module = module
+        self._function = function
+        self._clock = unsigned(clock)
+        self._yield = unsigned(yield_number)
+        self._outside, self._loops = _regions(function)
+        self._counts = any(not loop.looks for loop in self._loops.values())
+        first_new = len(function.signature.parameters) + len(function.local_types)
+        self._left = unsigned(first_new)
+        self._count = unsigned(first_new + 1)
+        self._out = bytearray()
+
+    def body(self) -> bytes:
+        """Return locals and code of the new body."""
+        function = self._function
+        entry = self._outside.cost()
+        if not self._loops and not self._outside.calls and entry < _FREE_BELOW:
+            return function.body
+        if self._counts:
+            self._out += bytes((wasm.I64_CONST,)) + signed(ENDLESS - entry)
+            self._out += bytes((wasm.LOCAL_SET,)) + self._count
+            self._out += bytes((wasm.BLOCK,)) + self._module.block_type(function.signature.results)
+        else:
+            self._charge(bytes((wasm.I64_CONST,)) + signed(entry))
+        self._copy()
+        if self._counts:
+            self._out.append(wasm.END)
+            self._charge(self._counted())
+        self._out.append(wasm.END)
+        types = (*function.local_types, I64, I64)
+        return wasm.encode_locals(types) + bytes(self._out)
+
+    def _copy(self) -> None:
+        """Copy all but the last instruction; count at each loop's head."""
+        depth = 0
+        for index, (op, _, start, stop) in enumerate(self._function.instructions[:-1]):
+            if op == wasm.RETURN and self._counts:  # through the block around all, to be charged
+                self._out += bytes((wasm.BR,)) + unsigned(depth)
+            else:
+                self._out += self._module.data[start:stop]
+            depth += (op in wasm.BLOCKS) - (op == wasm.END)
+            loop = self._loops.get(index)
+            if loop is not None and loop.looks:
+                self._look(loop.cost())
+            elif loop is not None:
+                self._tick(loop.cost())
+
+    def _charge(self, amount: bytes) -> None:
+        """Take what ``amount`` pushes off the slice."""
+        self._out += bytes((wasm.GLOBAL_GET,)) + self._clock
+        self._out += amount + bytes((wasm.I64_SUB, wasm.GLOBAL_SET)) + self._clock
+
+    def _look(self, cost: int) -> None:
+        """Charge one round and what was counted, and yield if nothing is left."""
+        out = self._out
+        out += bytes((wasm.GLOBAL_GET,)) + self._clock
+        out += bytes((wasm.I64_CONST,)) + signed(cost) + bytes((wasm.I64_SUB,))
+        if self._counts:
+            out += self._counted() + bytes((wasm.I64_SUB,))
+            out += bytes((wasm.I64_CONST,)) + signed(ENDLESS)
+            out += bytes((wasm.LOCAL_SET,)) + self._count
+        out += bytes((wasm.LOCAL_TEE,)) + self._left
+        out += bytes((wasm.GLOBAL_SET,)) + self._clock
+        out += bytes((wasm.LOCAL_GET,)) + self._left
+        out += bytes((wasm.I64_CONST, 0, wasm.I64_LT_S, wasm.IF, _VOID))
+        out += bytes((wasm.CALL,)) + self._yield + bytes((wasm.DROP, wasm.END))
+
+    def _tick(self, cost: int) -> None:
+        """Count one round of a loop without calls."""
+        out = self._out
+        out += bytes((wasm.LOCAL_GET,)) + self._count
+        out += bytes((wasm.I64_CONST,)) + signed(cost) + bytes((wasm.I64_SUB,))
+        out += bytes((wasm.LOCAL_TEE,)) + self._count
+        out += bytes((wasm.I64_CONST, 0, wasm.I64_LT_S))
+        out += bytes((wasm.IF, _VOID, wasm.UNREACHABLE, wasm.END))
+
+    def _counted(self) -> bytes:
+        """Return code that pushes what was counted in the local."""
+        code = bytes((wasm.I64_CONST,)) + signed(ENDLESS)
+        return code + bytes((wasm.LOCAL_GET,)) + self._count + bytes((wasm.I64_SUB,))
