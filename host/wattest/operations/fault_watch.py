@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from wattest.operations.events import FaultJudged, FrameLost, RecordLogged, RecordRefused, RunEvent
 from wattest.scenario import FRAME_LOST, RECOVERED, Fault, FaultKind
-from wattest.verify import Finding, Severity
+from wattest.verify import FindingCode, Severity
 
 GRACE_INTERVALS = 3
 GRACE_MS = 300_000
@@ -29,6 +29,19 @@ _TAMPERS_WITH_METERING = frozenset(
         FaultKind.CLONE,
     }
 )
+_NEVER_HEALS = frozenset({FaultKind.CLONE, FaultKind.CLOCK_STEP})
+"""A copied key stays copied; a clock set wrong stays wrong until the host sets it by itself."""
+
+_BESIDE = {
+    FaultKind.CLOCK_STEP: (
+        FindingCode.STATUS,
+        FindingCode.AHEAD,
+        FindingCode.STALE,
+        FindingCode.CLOCK_BACKWARDS,
+        FindingCode.CLOCK_STEP,
+    )
+}
+"""A wrong clock shows in any case: the node flags the interval, its times do not fit ours."""
 
 
 @dataclass(slots=True)
@@ -52,7 +65,7 @@ class FaultWatch:
     def __init__(self, *, interval_ms: int) -> None:
         self._grace_ms = GRACE_MS + GRACE_INTERVALS * interval_ms
         self._watched: list[_Watched] = []
-        self._unexplained: list[tuple[str, Finding]] = []
+        self._unexplained: list[tuple[str, str]] = []
         self._boots: dict[str, bytes] = {}
 
     def began(self, fault: Fault, now_ms: int) -> None:
@@ -85,8 +98,11 @@ class FaultWatch:
         return any(watched.judged_ms is None for watched in self._watched)
 
     @property
-    def unexplained(self) -> tuple[tuple[str, Finding], ...]:
-        """Findings of severity error that no fault accounts for, with their node."""
+    def unexplained(self) -> tuple[tuple[str, str], ...]:
+        """What no fault accounts for: node, and what was found.
+
+        Notices are not among it, but for those that had a record refused.
+        """
         return tuple(self._unexplained)
 
     def tampered(self, node: str) -> bool:
@@ -113,12 +129,17 @@ class FaultWatch:
     def observe(self, event: RunEvent) -> None:
         """Take an event of the run into account."""
         match event:
-            case RecordLogged() | RecordRefused():
-                self._take_findings(_base(event.node), event.verdict.findings, event.now_ms)
-                if isinstance(event, RecordLogged) and CLONE_MARK not in event.node:
+            case RecordLogged():
+                self._take_findings(event, at_least=Severity.WARNING)
+                if CLONE_MARK not in event.node:
                     self._take_sign_of_life(event)
+            case RecordRefused():
+                self._take_findings(event, at_least=Severity.NOTICE)
             case FrameLost():
-                self._see(_base(event.node), FRAME_LOST, event.now_ms)
+                node = _base(event.node)
+                if not self._about(node, event.now_ms):
+                    self._unexplained.append((node, f"{FRAME_LOST}: {event.rule}"))
+                self._see(node, FRAME_LOST, event.now_ms)
             case _:
                 pass
 
@@ -144,12 +165,12 @@ class FaultWatch:
             )
         return judged
 
-    def _take_findings(self, node: str, findings: Iterable[Finding], now_ms: int) -> None:
-        for finding in findings:
-            code = finding.code.value
-            explained = self._see(node, code, now_ms)
-            if finding.severity is Severity.ERROR and not explained:
-                self._unexplained.append((node, finding))
+    def _take_findings(self, event: RecordLogged | RecordRefused, *, at_least: Severity) -> None:
+        node = _base(event.node)
+        for finding in event.verdict.findings:
+            explained = self._see(node, finding.code.value, event.now_ms)
+            if finding.severity >= at_least and not explained:
+                self._unexplained.append((node, f"{finding.code.value}: {finding.message}"))
 
     def _take_sign_of_life(self, event: RecordLogged) -> None:
         """Credit a clean reading to the faults it is a recovery from."""
@@ -169,19 +190,19 @@ class FaultWatch:
         explained = False
         for watched in self._about(node, now_ms):
             watched.seen.add(code)
-            if code in watched.fault.expect or code in watched.fault.also:
-                explained = True
+            fault = watched.fault
+            explained |= code in (*fault.expect, *fault.also, *_BESIDE.get(fault.kind, ()))
         return explained
 
     def _about(self, node: str, now_ms: int) -> list[_Watched]:
-        """Return the faults that may show on a node now; a copied key never heals."""
+        """Return the faults that may show on a node now."""
         return [
             watched
             for watched in self._watched
             if watched.fault.node == node
             and (
                 watched.ended_ms is None
-                or watched.fault.kind is FaultKind.CLONE
+                or watched.fault.kind in _NEVER_HEALS
                 or now_ms <= watched.ended_ms + self._grace_ms
             )
         ]

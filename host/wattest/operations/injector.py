@@ -93,6 +93,7 @@ class Injector:
         self._withhold_time = withhold_time
         self._recorders: dict[str, _Recorder] = {}
         self._copies: dict[int, NorFlash] = {}
+        self._changes: dict[str, list[Tap]] = {}
         self._held: dict[tuple[FaultKind, str], list[Undo]] = {}
 
     def watch(self, node: str) -> None:
@@ -236,16 +237,20 @@ class Injector:
         return lambda: bus.remove_fault(trouble)
 
     def _once(self, node: str, change: Tap) -> Undo:
-        """Change the next chunk that carries a record frame, then leave the wire."""
+        """Change the next chunk that carries a record frame and that nobody has changed yet."""
+        waiting = self._changes.setdefault(node, [])
+        waiting.append(change)
         wire: Wire = self._links.wires[node]
 
         def tap(data: bytes) -> bytes:
             if _record_frame(data) is None:
                 return data
-            wire.taps.remove(tap)
-            return change(data)
+            if len(waiting) == 1:
+                wire.taps.remove(tap)
+            return waiting.pop(0)(data)
 
-        wire.taps.append(tap)
+        if len(waiting) == 1:
+            wire.taps.append(tap)
         return _nothing
 
 

@@ -79,8 +79,8 @@ def _reasons(rig: VirtualRig, compared: dict[str, Comparison], *, stopped: bool)
     for fault in rig.conductor.judged:
         if not fault.passed:
             yield f"{fault.node}: {fault.kind}: expected {fault.expected}, got {fault.got}"
-    for node, finding in rig.conductor.watch.unexplained:
-        yield f"{node}: unexpected {finding.code.value}: {finding.message}"
+    for node, what in rig.conductor.watch.unexplained:
+        yield f"{node}: unexpected {what}"
     for name in rig.unanswered:
         if not rig.conductor.watch.tampered(name):
             yield f"{name}: gave no closing reading"
