@@ -6,6 +6,7 @@ before is changed or lost.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,6 +22,20 @@ LOAD = "time,power\n2026-01-01T00:00:00Z,1200\n2026-01-01T00:01:00Z,800\n"
 MINIMAL = (data_root() / "bench" / "scenarios" / "minimal.toml").read_text(encoding="utf-8")
 REPLAY = ["replay", "load.csv", "--headless"]
 RUN = ["run", "bench.toml", "--headless"]
+LIVE = ["tui", "--live", "--headless", "--out", "LIVE", "--ports"]
+PORT = {
+    "port": "/dev/no-such-port",
+    "name": "roof",
+    "asset": "roof",
+    "serial": "DEMO-roof",
+    "board": "emulated-esp32",
+    "kind": "emulated",
+    "demo": True,
+    "cfg": "00" * 16,
+    "power_max_milliwatts": 5_000_000,
+    "command_key": "00" * 32,
+}
+PORTS = {"format": 1, "speed": "1", "started_ms": 0, "pid": 0, "boards": [PORT]}
 
 Change = Callable[[str], str]
 
@@ -114,6 +129,9 @@ RUNS = {
     "no such board": (["board", "up", "--board", "no-board"], "no-board"),
     "no boards": (["board", "up", "--count", "0"], "--count: expected a whole number"),
     "no terminal": (["tui", "OUT"], "needs a terminal"),
+    "no ports file": ([*LIVE, "nowhere.json"], "nowhere.json: no such file"),
+    "ports file that is none": ([*LIVE, "load.csv"], "load.csv: cannot be read"),
+    "port that is not there": ([*LIVE, "ports.json"], "/dev/no-such-port: no such port"),
     "out is a file": ([*REPLAY, "--out", "load.csv"], "load.csv: is a file, expected a folder"),
     "out holds a run": ([*REPLAY, "--out", "OUT"], "OUT: already holds a run"),
     "out below a file": ([*REPLAY, "--out", "load.csv/OUT"], "load.csv"),
@@ -127,6 +145,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in a folder with a load, a scenario, a kept run and an empty folder."""
     (tmp_path / "load.csv").write_text(LOAD, encoding="utf-8")
     (tmp_path / "bench.toml").write_text(MINIMAL, encoding="utf-8")
+    (tmp_path / "ports.json").write_text(json.dumps(PORTS), encoding="utf-8")
     (tmp_path / "folder").mkdir()
     make_kept_run(tmp_path / "OUT")
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattest.cli.output import ProgressLine, bad, good, print_json, print_table
 from wattest.cli.playing import is_headless, stopping_on_interrupt
+from wattest.errors import LinkClosed
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,6 +29,9 @@ def collect(args: argparse.Namespace) -> int:
 
     Returns:
         0 if nothing was wrong with what the nodes sent, else 1.
+
+    Raises:
+        LinkClosed: at the end a port is gone that was there; what it sent is kept.
     """
     from wattest.operations.boards_home import STATE_NAME, default_state_path
     from wattest.operations.control import RunControl
@@ -50,11 +54,16 @@ def collect(args: argparse.Namespace) -> int:
     with stopping_on_interrupt(control), stopping_on_terminate(control):
         events = collect_live(file, out, control=control, duration_s=args.duration_s)
         with closing(events):
-            ended = _follow(events, ProgressLine())
+            ended, gone = _follow(events, ProgressLine())
     if args.json:
-        print_json(_as_json(ended, out))
+        print_json({**_as_json(ended, out), "gone": gone})
     else:
         _show(ended, out)
+    if gone and ended.passed:
+        raise LinkClosed(
+            f"the port of {', '.join(gone)} vanished and did not come back",
+            hint=f"plug it in and go on: what was collected is kept in {out}",
+        )
     return 0 if ended.passed else 1
 
 
@@ -72,18 +81,24 @@ def stopping_on_terminate(control: RunControl) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> RunFinished:
-    """Say on stderr what happens, and now and then how much has been collected."""
+def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> tuple[RunFinished, list[str]]:
+    """Say on stderr what happens, and now and then how much has been collected.
+
+    Returns:
+        How it ended, and the nodes whose ports are gone, in order of their names.
+    """
     from wattest.operations import events as told
 
     records = 0
     counted_ms = 0
+    states: dict[str, str] = {}
     for event in events:
         match event:
             case told.RunStarted():
                 names = ", ".join(node.name for node in event.nodes)
                 progress.say(f"collecting from {names} into {event.out}; Ctrl-C ends it")
             case told.NodeChanged():
+                states[event.node] = event.state
                 progress.say(f"{event.node}: {event.state}")
             case told.ConsolePrinted() if event.text.startswith("wattest: "):
                 progress.say(event.text.rstrip())
@@ -100,7 +115,7 @@ def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> RunFinished:
                 counted_ms = event.now_ms
                 progress.say(f"{records} records, ledger of {event.size} entries")
             case told.RunFinished():
-                return event
+                return event, sorted(n for n, s in states.items() if s == "unplugged")
             case _:
                 pass
     raise AssertionError("a collection ends with RunFinished")
