@@ -95,6 +95,12 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     assert not broken
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert all(number.isdigit() for number in numbers)
+    assert len(numbers) == len(set(numbers))
+
+
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield every command that does something, by its full name."""
     subs = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]

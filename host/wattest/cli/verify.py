@@ -64,6 +64,7 @@ def as_json(report: AuditReport) -> dict[str, Any]:
     """Return the report as plain values."""
     return {
         "passed": report.passed,
+        "finished": report.finished,
         "entries": report.entries,
         "records": report.records,
         "checkpoints": report.checkpoints,
@@ -102,7 +103,9 @@ def _show(report: AuditReport, folder: Path) -> None:
         f"{report.entries} entries, {report.records} records, "
         f"{report.checkpoints} checkpoints, {report.statements} statements"
     )
-    if report.passed:
+    if report.passed and report.finished:
         print(f"{good('holds')}: {folder}: {counted} recomputed")
+    elif report.passed:
+        print(f"{good('holds so far')}: {folder}: {counted} recomputed; the run did not end")
     else:
         print(f"{bad('DOES NOT HOLD')}: {folder}: {len(report.problems)} wrong in {counted}")
