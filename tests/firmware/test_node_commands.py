@@ -223,3 +223,25 @@ def test_node_without_command_key_refuses_everything() -> None:
     setup.acknowledging = False
     setup.start().run_s(3)
     assert setup.command(IDENTIFY, b"01234567") == AUTHENTICATION
+
+
+def test_noise_on_the_line_never_reaches_the_loop() -> None:
+    """Random bytes, random lines with a right CRC, random commands with a right MAC."""
+    import hmac
+    import random
+
+    chance = random.Random(99)
+    setup = Setup(interval_ms=5000).start().run_s(3)
+    for round_ in range(60):
+        size = chance.randrange(1, 90)
+        body = chance.randbytes(size)
+        noise = bytes(byte for byte in chance.randbytes(100) if byte != 3)
+        kind = chance.choice([0x10, 0x11, 0x12, 0x13, 0x00, 0xFF])
+        mac = hmac.digest(COMMAND_KEY, b"\x12" + body, "sha256")[:16]
+        setup.send((noise + b"\n", line(kind, body), line(0x12, body + mac))[round_ % 3])
+        setup.run_s(0.4)
+    setup.run_s(10)
+    assert all(event[2] != 6 for event in setup.events(4))
+    assert b"wattest: error" not in setup.host.text
+    assert setup.command(IDENTIFY, b"01234567") == 0
+    assert len(setup.records(0)) >= 6
