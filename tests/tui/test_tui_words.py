@@ -22,6 +22,7 @@ from wattest.tui.speeds import SPEEDS, faster, slower
         (100, "0.1 W in"),
         (-1_234_567, "1,234.5 W out"),
         (60_000, "60.0 W in"),
+        (-123_456_789, "123.4 kW out"),
     ],
 )
 def test_power_is_written_with_its_direction_as_a_word(milliwatts: int, text: str) -> None:
@@ -38,6 +39,7 @@ def test_a_difference_is_written_with_its_sign(milliwatts: int, text: str) -> No
 def test_a_decimal_is_cut_and_never_rounded_up() -> None:
     assert [words.fixed(1_999, places) for places in range(4)] == ["1", "1.9", "1.99", "1.999"]
     assert words.energy_text(12_345_678, 3) == "12,345.678 Wh"
+    assert words.energy_text(1_234_567_890) == "1,234.5 kWh"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class BenchApp(App[None]):
     def on_mount(self) -> None:
         """Begin the run, and look for its events now and then."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name) and not self.is_headless:
                 loop.add_signal_handler(getattr(signal, name), self.exit)
         if self._feed is not None:

@@ -21,7 +21,7 @@ _COLUMNS = {
     "expected": ("expected", 14),
     "residual": ("residual", 12),
     "found": ("found", 6),
-    "mark": ("values are", 12),
+    "mark": ("values are", 13),
     "age": ("age", 14),
 }
 """Title and width of each column; a gap of one character is part of the width."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,12 @@ from wattest.operations.events import Progressed, RunEvent
 from wattest.tui.app import BenchApp
 from wattest.tui.model import RunView
 
+_FONTS = "Fira Code, DejaVu Sans Mono, Menlo, Consolas, monospace"
+_TEXT = re.compile(
+    r'<text class="([^"]*)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)" '
+    r'clip-path="([^"]*)">([^<]*)</text>'
+)
+_WORDS = re.compile(r"\S+(?: \S+)*")
 _REMOTE_FONTS = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 SIZE = (120, 36)
 
@@ -63,5 +70,22 @@ async def _draw(view: RunView, node: str, size: tuple[int, int]) -> str:
 
 
 def self_contained(svg: str) -> str:
-    """Leave out fonts that a viewer would have to fetch; any monospaced one does."""
-    return _REMOTE_FONTS.sub("", svg)
+    """Make a picture that every viewer draws alike.
+
+    Fonts that would have to be fetched are left out; any monospaced one does. Words that stand
+    apart become texts of their own, each at its column: some viewers drop leading spaces.
+    """
+    svg = _REMOTE_FONTS.sub("", svg).replace("Fira Code, monospace", _FONTS)
+    return _TEXT.sub(_placed_words, svg)
+
+
+def _placed_words(text: re.Match[str]) -> str:
+    style, left, top, length, clip, content = text.groups()
+    shown = html.unescape(content).replace("\xa0", " ")
+    cell = float(length) / max(len(shown), 1)
+    return "".join(
+        f'<text class="{style}" x="{float(left) + words.start() * cell:.1f}" y="{top}" '
+        f'textLength="{len(words[0]) * cell:.1f}" clip-path="{clip}">'
+        f"{html.escape(words[0])}</text>"
+        for words in _WORDS.finditer(shown)
+    )

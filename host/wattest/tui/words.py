@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_PER_DAY = 86_400_000
 _ROOT_CHARS = 12
+_LONG = 100_000_000
 
 
 def fixed(thousandths: int, places: int) -> str:
@@ -26,17 +27,24 @@ def power_text(milliwatts: int) -> str:
     """Write a power with its direction as a word, so that no sign must be known."""
     if abs(milliwatts) < 100:
         return "0.0 W"
-    return f"{fixed(abs(milliwatts), 1)} W {'in' if milliwatts > 0 else 'out'}"
+    return f"{_scaled(abs(milliwatts), 1, 'W')} {'in' if milliwatts > 0 else 'out'}"
 
 
 def difference_text(milliwatts: int) -> str:
     """Write a difference of powers with its sign."""
-    return f"{'+' if milliwatts >= 0 else '-'}{fixed(abs(milliwatts), 1)} W"
+    return f"{'+' if milliwatts >= 0 else '-'}{_scaled(abs(milliwatts), 1, 'W')}"
 
 
 def energy_text(milliwatthours: int, places: int = 1) -> str:
     """Write an energy register."""
-    return f"{fixed(milliwatthours, places)} Wh"
+    return _scaled(milliwatthours, places, "Wh")
+
+
+def _scaled(thousandths: int, places: int, unit: str) -> str:
+    """Write thousandths of a unit, or of its kilo where the number would be long."""
+    if abs(thousandths) < _LONG:
+        return f"{fixed(thousandths, places)} {unit}"
+    return f"{fixed(thousandths // 1000, places)} k{unit}"
 
 
 def clock_text(time_ms: int) -> str:
