@@ -19,10 +19,10 @@ from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
 from wattest.operations.audit_files import (
     Problem,
+    came_to_its_end,
     check_digests,
     check_kept_checkpoint,
     check_statement_files,
-    is_finished,
 )
 from wattest.operations.ledger_view import checkpoint_verifier
 from wattest.operations.rundir import RunDir
@@ -110,7 +110,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
     problems += check_digests(run)
     yield AuditReport(
         passed=not problems,
-        finished=is_finished(run.read_json()),
+        finished=came_to_its_end(run.read_json()),
         problems=tuple(problems),
         entries=entries,
         records=checks.records,

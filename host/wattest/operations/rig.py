@@ -241,9 +241,10 @@ class VirtualRig:
                 now_ms=self.now_ms, contract=drawn.contract, statement=drawn.statement, index=None
             )
 
-    def settle(self) -> tuple[Drawn, ...]:
-        """Draw and log the final statements."""
-        self.drawn = tuple(self.settler.settle(self.ledger, self._cutoff()))
+    def settle(self, *, stopped: bool) -> tuple[Drawn, ...]:
+        """Draw and log the statements: final ones, unless the run was stopped early."""
+        stopped_ms = self.now_ms if stopped else None
+        self.drawn = tuple(self.settler.settle(self.ledger, self._cutoff(), stopped_ms=stopped_ms))
         return self.drawn
 
     def view(self) -> LedgerView:

@@ -84,8 +84,9 @@ def run(
         drive = _Drive(rig, control, told)
         yield from drive.to(PRE_ROLL_NS + scenario.duration_ns)
         yield from drive.close()
-        yield from _settle(rig, told)
-        told.append(finish(rig, stopped=control.stopped))
+        stopped = control.stopped
+        yield from _settle(rig, told, stopped=stopped)
+        told.append(finish(rig, stopped=stopped))
         yield from _drain(told)
 
 
@@ -160,8 +161,8 @@ class _Drive:
         )
 
 
-def _settle(rig: VirtualRig, told: deque[RunEvent]) -> Iterator[RunEvent]:
-    for drawn in rig.settle():
+def _settle(rig: VirtualRig, told: deque[RunEvent], *, stopped: bool) -> Iterator[RunEvent]:
+    for drawn in rig.settle(stopped=stopped):
         told.append(
             StatementDrawn(
                 now_ms=rig.now_ms,

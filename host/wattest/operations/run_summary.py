@@ -47,7 +47,7 @@ def finish(rig: VirtualRig, *, stopped: bool) -> RunFinished:
         reasons=reasons,
     )
     if rig.run_dir is not None:
-        _write(rig, rig.run_dir, finished)
+        _write(rig, rig.run_dir, finished, stopped=stopped)
     return finished
 
 
@@ -73,7 +73,10 @@ def _compare(rig: VirtualRig, node: PreparedNode) -> Comparison:
 
 
 def _reasons(rig: VirtualRig, compared: dict[str, Comparison], *, stopped: bool) -> Iterator[str]:
-    """Say what is not as the scenario expects; nothing means the run passed."""
+    """Say what is not as the scenario expects; nothing means the run passed.
+
+    A run that was stopped has no closing readings, so its energy is not judged.
+    """
     if stopped:
         yield "stopped before its end"
     for fault in rig.conductor.judged:
@@ -81,6 +84,8 @@ def _reasons(rig: VirtualRig, compared: dict[str, Comparison], *, stopped: bool)
             yield f"{fault.node}: {fault.kind}: expected {fault.expected}, got {fault.got}"
     for node, what in rig.conductor.watch.unexplained:
         yield f"{node}: unexpected {what}"
+    if stopped:
+        return
     for name in rig.unanswered:
         if not rig.conductor.watch.tampered(name):
             yield f"{name}: gave no closing reading"
@@ -120,7 +125,7 @@ def describe(rig: VirtualRig) -> dict[str, Any]:
     }
 
 
-def _write(rig: VirtualRig, run: RunDir, finished: RunFinished) -> None:
+def _write(rig: VirtualRig, run: RunDir, finished: RunFinished, *, stopped: bool) -> None:
     for drawn in rig.drawn:
         assert drawn.index is not None, "settle() logged it"
         for name, content in statement_files(drawn.statement.to_cbor(), index=drawn.index).items():
@@ -129,6 +134,7 @@ def _write(rig: VirtualRig, run: RunDir, finished: RunFinished) -> None:
         {
             **describe(rig),
             "finished": True,
+            "stopped": stopped,
             "passed": finished.passed,
             "reasons": list(finished.reasons),
             "nodes": [_node(rig, totals) for totals in finished.nodes],

@@ -73,17 +73,26 @@ class Settler:
                 statement = self._draw(terms, periods[-1], cutoff, final=False)
                 yield Drawn(contract=terms.contract, statement=statement, index=None)
 
-    def settle(self, ledger: Ledger, cutoff: Cutoff) -> list[Drawn]:
-        """Draw and log the final statement of every contract and period of the run.
+    def settle(
+        self, ledger: Ledger, cutoff: Cutoff, *, stopped_ms: int | None = None
+    ) -> list[Drawn]:
+        """Draw and log the statement of every contract and period of the run.
+
+        Args:
+            ledger: where they go.
+            cutoff: what they rest on.
+            stopped_ms: the run was stopped then, UTC ms: more evidence would have come, so
+                nothing is final, and periods that had not begun are left out.
 
         Raises:
             SettlementError: an asset under contract has no enrolled node.
             StoreError: nothing of it was logged.
         """
         statements = [
-            self._draw(terms, period, cutoff, final=True)
+            self._draw(terms, period, cutoff, final=stopped_ms is None)
             for terms in self._contracts
-            for period in self._periods(terms, self._end_ms)
+            if stopped_ms is None or self._has_nodes(terms)
+            for period in self._periods(terms, self._end_ms if stopped_ms is None else stopped_ms)
         ]
         outcomes = ledger.append(
             [
