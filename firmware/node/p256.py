@@ -22,6 +22,8 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _POINT_BYTES = const(64)
 _ENTRIES = const(128)
 _SIZE_ATTRIBUTE = const(6)
+_SPREAD = const(0x41041)  # a nibble times this stands at bits 0, 6, 12 and 18
+_LOWEST = const(0x204081)  # bits 0, 7, 14 and 21: one bit of each of the four
 _SPKI_PREFIX = b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
 
 
@@ -109,6 +111,33 @@ def inverse(value: int, modulus: int) -> int:
     return previous % modulus
 
 
+def comb_lookups(scalar: int) -> bytearray:
+    """The 256 signed digits of an odd scalar, as the comb looks them up.
+
+    Returns:
+        A byte for each column of eight digits, 32 positions apart: bits 0 to 6 are those of the
+        first seven, bit 7 that of the last. A bit is 1 for +1, 0 for -1.
+    """
+    # Digits +1 and -1 of an odd k are the bits of (k + 2^256 - 1) / 2.
+    digits = ((scalar >> 1) + (1 << 255)).to_bytes(32, "little")
+    lookups = bytearray(32)
+    column = 0
+    for byte in range(4):
+        for shift in (0, 4):
+            # Four columns at a time, 7 bits each: as much as a small int takes.
+            fields = 0
+            for row in range(7):
+                nibble = digits[byte + 4 * row] >> shift & 15
+                fields |= (nibble * _SPREAD & _LOWEST) << row
+            last = digits[byte + 28] >> shift
+            lookups[column] = fields & 127 | (last & 1) << 7
+            lookups[column + 1] = fields >> 7 & 127 | (last & 2) << 6
+            lookups[column + 2] = fields >> 14 & 127 | (last & 4) << 5
+            lookups[column + 3] = fields >> 21 | (last & 8) << 4
+            column += 4
+    return lookups
+
+
 class Signer:
     """Multiplies the base point by a scalar, and signs.
 
@@ -126,11 +155,9 @@ class Signer:
         p = FIELD_PRIME
         table = self._table
         signed = [0, 0]
-        blocks = self._blocks
         columns = self._columns
         from_bytes = int.from_bytes
-        # Digits +1 and -1 of an odd k are the bits of (k + 2^256 - 1) / 2.
-        digits = ((scalar >> 1) + (1 << 255)).to_bytes(32, "little")
+        lookups = comb_lookups(scalar)
         blind = random_scalar()
         zz = blind * blind % p
         zzz = zz * blind % p
@@ -150,22 +177,10 @@ class Signer:
                 zz = v * zz % p
                 zzz = w * zzz % p
                 pause()
-            for block in range(blocks):
-                bit = columns * block + column
-                byte = bit >> 3
-                bit &= 7
-                index = (
-                    digits[byte] >> bit & 1
-                    | (digits[byte + 4] >> bit & 1) << 1
-                    | (digits[byte + 8] >> bit & 1) << 2
-                    | (digits[byte + 12] >> bit & 1) << 3
-                    | (digits[byte + 16] >> bit & 1) << 4
-                    | (digits[byte + 20] >> bit & 1) << 5
-                    | (digits[byte + 24] >> bit & 1) << 6
-                )
-                positive = digits[byte + 28] >> bit & 1
-                index ^= (positive - 1) & 127
-                offset = (block << 7 | index) << 6
+            for block in range(self._blocks):
+                index = lookups[columns * block + column]
+                positive = index >> 7
+                offset = (block << 7 | (index ^ (positive - 1)) & 127) << 6
                 x2 = from_bytes(table[offset : offset + 32], "big")
                 y2 = from_bytes(table[offset + 32 : offset + 64], "big")
                 signed[1] = y2
