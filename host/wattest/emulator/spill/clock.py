@@ -6,11 +6,11 @@ again: it counts every basic block, and a call it can make in the innermost loop
 registers. This pass counts less often:
 
 - entering a function costs a fixed amount, and so does each round of a loop;
-- a loop that calls something, or holds another loop, looks at the clock each round, and calls
-  the yield import when its slice is used up;
-- an innermost loop without calls only counts, in a local. Its length is bounded by the memory it
-  walks over; one that is not (a list in damaged memory that leads back to itself) ends in a trap,
-  as an interrupt watchdog would end it.
+- a loop that calls something looks at the clock each round, and calls the yield import when its
+  slice is used up;
+- a loop without calls only counts, in a local. Its length is bounded by the memory it walks over;
+  one that is not (a list in damaged memory that leads back to itself) ends in a trap, as an
+  interrupt watchdog would end it.
 
 The amounts are properties of the code, never of the host: the same program takes the same count
 everywhere. What is left of the slice is in the exported global `EXPORT`.
@@ -21,30 +21,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattest.emulator.spill import wasm
+from wattest.emulator.spill.flow import Flow
 from wattest.emulator.spill.wasm import I64, Function, Module, signed, unsigned
 
-CLOCK_VERSION = 2
+CLOCK_VERSION = 3
 """Part of the cache key; raise it with every change of the output."""
 
 EXPORT = "fuel_left"
 """The exported global, an i64: what is left of the slice; below zero, the machine yields."""
 
-ENDLESS = 1 << 36
-"""Count at which a loop without calls ends in a trap."""
+ENDLESS = (1 << 31) - 1
+"""Count at which loops without calls end in a trap."""
 
 _FREE_BELOW = 24  # a leaf function this short takes no time
 _STRAIGHT, _STRAIGHT_SHARE, _REGION_MOST = 8, 4, 40
 _NO_WORK = frozenset((wasm.NOP, wasm.BLOCK, wasm.LOOP, wasm.ELSE, wasm.END))
+_CALLS = frozenset((wasm.CALL, wasm.CALL_INDIRECT))
 _VOID = 0x40
 
 
 @dataclass(slots=True)
 class _Region:
-    """The code of a loop, or of a function outside its loops."""
+    """What a round of a loop passes, or a function outside its loops."""
 
-    start: int
     work: int = 0
-    looks: bool = False  # it looks at the clock, because it calls something or holds a loop
+    looks: bool = False  # it looks at the clock, because it calls something
     calls: bool = False
 
     def cost(self) -> int:
@@ -83,25 +84,25 @@ def add_clock(data: bytes, *, yield_import: str) -> bytes:
 
 
 def _regions(function: Function) -> tuple[_Region, dict[int, _Region]]:
-    """Return the function outside its loops, and its loops by their first instruction."""
-    outside = _Region(start=-1)
-    loops: dict[int, _Region] = {}
-    inside = [outside]
-    ends: list[bool] = []
-    for index, (op, *_) in enumerate(function.instructions):
-        if op not in _NO_WORK:
-            inside[-1].work += 1
-        if op in wasm.BLOCKS:
-            ends.append(op == wasm.LOOP)
-            if op == wasm.LOOP:
-                loops[index] = _Region(start=index)
-                inside.append(loops[index])
-        elif op == wasm.END and ends and ends.pop():
-            ended = inside.pop()
-            inside[-1].calls |= ended.calls
-        elif op in (wasm.CALL, wasm.CALL_INDIRECT):
-            for region in inside:
-                region.looks = region.calls = True
+    """Return the function outside its loops, and its loops by their first instruction.
+
+    An instruction belongs to the innermost loop whose rounds pass it. Compilers put code into a
+    loop that only leads out of it: a call there does not belong to the loop.
+    """
+    instructions = function.instructions
+    flow = Flow(instructions)
+    heads = [index for index, (op, *_) in enumerate(instructions) if op == wasm.LOOP]
+    outside = _Region(looks=True)
+    loops = {head: _Region() for head in heads}
+    owner = [outside] * len(instructions)
+    for head in heads:  # inner ones come later
+        for index in flow.rounds(head):
+            owner[index] = loops[head]
+            if instructions[index].op in _CALLS:
+                loops[head].looks = True
+    for index, (op, *_) in enumerate(instructions):
+        owner[index].work += op not in _NO_WORK
+        outside.calls |= op in _CALLS
     return outside, loops
 
 

@@ -1,4 +1,4 @@
-"""Control flow of one function: where each instruction may continue, and which locals live on.
+"""Control flow of one function: where instructions continue, which locals live, what repeats.
 
 WebAssembly control is structured, so no graph has to be rebuilt: a label names an enclosing
 block, and its target is the block's end (or, for a loop, its start). A call inside a
@@ -42,14 +42,34 @@ class Flow:
             if instruction.op == wasm.TRY_TABLE
         }
         self._next = [self._all_successors(index) for index in range(self._exit)]
-        self._live_in = self._solve()
+        self._live_in: list[int] | None = None
 
     def live_after(self, index: int) -> int:
         """Return the bit set of locals whose value may be read after instruction ``index``."""
+        if self._live_in is None:
+            self._live_in = self._solve()
         live = 0
         for successor in self._next[index]:
             live |= self._live_in[successor]
         return live
+
+    def rounds(self, loop: int) -> set[int]:
+        """Return the instructions that a round of the loop at index ``loop`` may pass.
+
+        What only leads out of the loop is not among them, wherever it stands.
+        """
+        inside = range(loop + 1, self._end_of[loop])
+        before: dict[int, list[int]] = {}
+        for index in inside:
+            for successor in self._next[index]:
+                before.setdefault(successor, []).append(index)
+        work = list(before.get(loop + 1, ()))
+        found = set(work)
+        while work:
+            fresh = [index for index in before.get(work.pop(), ()) if index not in found]
+            found.update(fresh)
+            work += fresh
+        return found
 
     def _match_blocks(self) -> None:
         open_blocks: list[int] = []
