@@ -141,7 +141,7 @@ def test_a_run_that_is_over_cannot_be_attacked(kept: bool) -> None:
     pressed(steps, view=viewed(whole_story()), control=control, kept=kept)
     assert control.requests() == []
     assert "nothing is running" in seen[0]
-    assert "the run is over" in seen[1]
+    assert "nothing is running" in seen[1]
 
 
 def test_enter_opens_the_newest_arrival_and_the_arrows_walk_through_the_others() -> None:

@@ -31,7 +31,7 @@ name = "attacked"
 title = "six nodes, six attacks"
 seed = 11
 epoch = 2026-06-15T12:00:00Z
-duration = "12m"
+duration = "6m"
 interval = "60s"
 """ + "\n".join(
     f'[[node]]\nname = "node-{number}"\nload = {{ kind = "steps", steps = [["0s", 800]] }}'
@@ -68,7 +68,7 @@ def test_every_attack_of_a_live_run_visibly_ends_in_its_verdict(tmp_path: Path) 
                 await pilot.press(str(number), key)
             await until(pilot, lambda: len(view.open_faults) + len(view.judged) >= len(ATTACKS))
             await pilot.press("space")
-            await until(pilot, lambda: view.checkpoint and view.checkpoint.size > 60)
+            await until(pilot, lambda: view.checkpoint and view.checkpoint.size > 50)
             await pilot.press("l")
             await pilot.pause()
             assert isinstance(app.screen, LedgerSheet)

@@ -54,6 +54,24 @@ def test_power_between_readings_stands_beside_the_expectation() -> None:
     assert oven.expected.points == ()
 
 
+def test_registers_in_doubt_are_drawn_apart_and_compared_with_nothing_later() -> None:
+    script = Script()
+    view = told([script.start()], script.minute("pump"), script.minute("pump"))
+    pump, node = view.nodes[0], script.nodes["pump"]
+    node.seq += 1
+    for event in script.send("pump", node.sealed(3, 10**9)):
+        view.apply(event)
+    assert [time_ms for time_ms, _ in pump.doubted.points] == [EPOCH_MS + 3 * INTERVAL_MS]
+    assert [value for _, value in pump.metered.points] == [60_000]
+    assert max(value for _, value in pump.imported.points) == 2_000
+    for event in script.send("pump", node.sealed(4, 4_000)):
+        view.apply(event)
+    assert pump.mark(view.now_ms).word == "in doubt"  # the register ran backwards
+    for event in script.send("pump", node.sealed(5, 5_000)):
+        view.apply(event)
+    assert [value for _, value in pump.metered.points][-1] == 60_000
+
+
 def test_every_attack_is_logged_with_its_verdict_and_the_banner_shows_the_last() -> None:
     view = told(story())
     verdicts = [line.text for line in view.log if "AS EXPECTED" in line.text]

@@ -6,9 +6,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from scripted import story, whole_story
+from scripted import keep, story, whole_story
 
 from wattest.errors import StoreError
+from wattest.operations.stored import stored_events
 from wattest.tui import save_screenshot
 
 
@@ -37,6 +38,14 @@ def test_picture_is_taken_when_the_time_is_up_and_the_run_goes_on_to_its_end(
     assert "FINISHED" not in texts(tmp_path / "a.svg")
     assert "100 %" in texts(tmp_path / "a.svg")
     assert len(seen) == len(list(whole_story()))
+
+
+def test_picture_of_a_kept_run_says_so(tmp_path: Path) -> None:
+    keep(tmp_path / "out")
+    save_screenshot(stored_events(tmp_path / "out"), tmp_path / "a.svg", kept=True)
+    shown = texts(tmp_path / "a.svg")
+    assert "KEPT RUN" in shown
+    assert "running" not in shown.replace("nothing is running", "")
 
 
 def test_picture_fetches_nothing_and_is_the_same_every_time(tmp_path: Path) -> None:

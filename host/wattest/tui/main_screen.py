@@ -218,9 +218,12 @@ class MainScreen(Screen[None]):
         return not self._kept and self._view.started is not None and self._view.finished is None
 
     def _state(self) -> str:
-        if self._view.finished is not None:
-            return "KEPT RUN" if self._kept else "FINISHED"
-        if self._view.started is not None and self._view.now_ms > self._view.end_ms:
+        view = self._view
+        if self._kept:
+            return "KEPT RUN"
+        if view.finished is not None:
+            return "FINISHED"
+        if view.started is not None and view.now_ms > view.end_ms:
             return "closing"
         return "PAUSED" if self._control.paused else "running"
 

@@ -138,7 +138,8 @@ class RunView:
 
     def _start(self, event: RunStarted) -> None:
         self.started = event
-        self.nodes = [NodeView(info=info, state=self._first_state) for info in event.nodes]
+        count = len(event.nodes)
+        self.nodes = [NodeView(info, state=self._first_state, nodes=count) for info in event.nodes]
         self._by_name = {node.name: node for node in self.nodes}
         self.now_ms, self.end_ms = event.start_ms, event.end_ms
         self._say("", "began", f"{event.scenario}, seed {event.seed}", Tone.PLAIN)

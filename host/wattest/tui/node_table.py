@@ -8,7 +8,7 @@ from textual.widgets import DataTable
 from wattest.tui.marks import Tone
 from wattest.tui.model import RunView
 from wattest.tui.node_view import NodeView
-from wattest.tui.paint import MODEL, STYLES, toned
+from wattest.tui.paint import MODEL, STYLES, styled, toned
 from wattest.tui.words import age_text, difference_text, energy_text, power_text
 
 _COLUMNS = {
@@ -42,21 +42,36 @@ class NodeTable(DataTable[Text]):
     def __init__(self) -> None:
         super().__init__(cursor_type="row", cell_padding=0, zebra_stripes=False, id="nodes")
         self._columns: tuple[str, ...] = ()
-        self._shown: dict[str, tuple[int, str, bool]] = {}
+        self._shown: dict[str, dict[str, Text]] = {}
+        self._newest: tuple[RunView, int] | None = None
 
     def show(self, view: RunView, selected: int, width: int) -> None:
-        """Bring rows and columns up to date."""
+        """Bring the columns and the rows that are seen up to date."""
+        self._newest = (view, selected)
         columns = _columns_for(view, width)
         if columns != self._columns or len(view.nodes) != self.row_count:
             self._lay_out(view, columns, selected)
-        for number, node in enumerate(view.nodes):
-            state = (node.revision, _age(node, view.now_ms), number == selected)
-            if self._shown.get(node.name) == state:
-                continue
-            self._shown[node.name] = state
+        self._fill()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Fill the rows that have come into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Update the cells that changed; a thousand nodes cost no more than a screen of them."""
+        if self._newest is None:
+            return
+        view, selected = self._newest
+        first = int(self.scroll_offset.y)
+        last = min(first + max(self.size.height, 1), self.row_count)
+        for number, node in enumerate(view.nodes[first:last], first):
             cells = node_cells(node, view.now_ms, number, selected=number == selected)
-            for column in columns:
-                self.update_cell(node.name, column, _placed(cells[column], column))
+            shown = self._shown[node.name]
+            for column in self._columns:
+                if shown.get(column) != cells[column]:
+                    shown[column] = cells[column]
+                    self.update_cell(node.name, column, _placed(cells[column], column))
 
     def _lay_out(self, view: RunView, columns: tuple[str, ...], selected: int) -> None:
         self.clear(columns=True)
@@ -66,6 +81,7 @@ class NodeTable(DataTable[Text]):
             title, width = _COLUMNS[column]
             self.add_column(_placed(Text(title), column), key=column, width=width)
         for node in view.nodes:
+            self._shown[node.name] = {}
             self.add_row(*[Text() for _ in columns], key=node.name)
         if view.nodes:
             self.move_cursor(row=min(selected, len(view.nodes) - 1))
@@ -81,24 +97,26 @@ def node_cells(node: NodeView, now_ms: int, number: int, *, selected: bool) -> d
     found = node.found.total()
     digit = str(number + 1) if number < _NUMBERED else " "
     cells = {
-        "number": Text(("▸" if selected else " ") + digit, "bold" if selected else "dim"),
-        "node": Text(node.name, "bold"),
+        "number": styled(("▸" if selected else " ") + digit, "bold" if selected else "dim"),
+        "node": styled(node.name, "bold"),
         "asset": Text(node.info.asset),
-        "state": Text(node.state, "" if node.state in ("running", "kept") else STYLES[Tone.WARN]),
-        "found": Text(str(found), STYLES[Tone.WARN] if found else "dim"),
+        "state": styled(
+            node.state, "" if node.state in ("running", "kept") else STYLES[Tone.WARN]
+        ),
+        "found": styled(str(found), STYLES[Tone.WARN] if found else "dim"),
         "mark": toned(mark),
-        "age": Text(_age(node, now_ms), "dim"),
+        "age": styled(_age(node, now_ms), "dim"),
     }
-    none = Text("-", "dim")
+    none = styled("-", "dim")
     if energies is None:
         return cells | dict.fromkeys(("power", "energy", "expected", "residual"), none)
     out = energies.export_milliwatthours
     registers = (out, "out") if node.delivers else (energies.import_milliwatthours, "in")
-    cells["power"] = Text(power_text(energies.power_milliwatts), style)
-    cells["energy"] = Text(f"{energy_text(registers[0])} {registers[1]}", style)
+    cells["power"] = styled(power_text(energies.power_milliwatts), style)
+    cells["energy"] = styled(f"{energy_text(registers[0])} {registers[1]}", style)
     if expectation is None:
         return cells | {"expected": none, "residual": none}
-    cells["expected"] = Text(power_text(expectation.expected_milliwatts), MODEL)
+    cells["expected"] = styled(power_text(expectation.expected_milliwatts), MODEL)
     cells["residual"] = Text(difference_text(expectation.residual_milliwatts))
     return cells
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from wattest.operations.events import FrameLost, NodeInfo, RecordLogged, RecordRefused
-from wattest.tui.curve import Curve
+from wattest.tui.curve import POINTS_MAX, Curve
 from wattest.tui.marks import Mark, lost_mark, twin_mark, verdict_mark
 from wattest.twin import Energies, TwinState
 from wattest.verify import Severity, Verdict
 
 READINGS_MAX = 200
+_READINGS_OF_ALL_MAX = 12_000
+_READINGS_MIN = 8
+_POINTS_OF_ALL_MAX = 24_000
+_POINTS_MIN = 32
 _RUNNING = frozenset({"enrolled", "connected", "restarted"})
 """Steps on the way to running; the log names them."""
 
@@ -46,34 +50,41 @@ class Arrival:
         return self.verdict is None or self.index is None or bool(self.verdict.findings)
 
 
-@dataclass(slots=True)
 class NodeView:
     """The view of one node; changed by the fold of the run and by nothing else.
 
-    Attributes:
+    Args:
         info: its labels.
         state: running, off, unplugged, ...: as last told.
+        nodes: how many share the memory that a run's histories may take, >= 1.
+
+    Attributes:
         twin: newest mirror, or None before the first record.
         arrivals: newest last.
         found: findings of severity warning and above, by code.
         metered: mean power between readings, mW, import positive.
+        doubted: likewise, where a finding contradicts the reading.
         expected: mean power of the plant model over the same spans.
         imported: import register, mWh.
         exported: export register, mWh.
         revision: +1 with every change.
     """
 
-    info: NodeInfo
-    state: str
-    twin: TwinState | None = None
-    arrivals: deque[Arrival] = field(default_factory=lambda: deque(maxlen=READINGS_MAX))
-    found: Counter[str] = field(default_factory=Counter)
-    metered: Curve = field(default_factory=Curve)
-    expected: Curve = field(default_factory=Curve)
-    imported: Curve = field(default_factory=Curve)
-    exported: Curve = field(default_factory=Curve)
-    revision: int = 0
-    _plotted: Energies | None = None
+    def __init__(self, info: NodeInfo, *, state: str, nodes: int = 1) -> None:
+        readings = max(min(READINGS_MAX, _READINGS_OF_ALL_MAX // nodes), _READINGS_MIN)
+        points = max(min(POINTS_MAX, _POINTS_OF_ALL_MAX // nodes // 2 * 2), _POINTS_MIN)
+        self.info = info
+        self.state = state
+        self.twin: TwinState | None = None
+        self.arrivals: deque[Arrival] = deque(maxlen=readings)
+        self.found: Counter[str] = Counter()
+        self.metered = Curve(points)
+        self.doubted = Curve(points)
+        self.expected = Curve(points)
+        self.imported = Curve(points)
+        self.exported = Curve(points)
+        self.revision = 0
+        self._plotted: Energies | None = None
 
     @property
     def name(self) -> str:
@@ -147,7 +158,11 @@ class NodeView:
                 self.found[finding.code.value] += 1
 
     def _plot(self, twin: TwinState) -> None:
-        """Add the newest registers to the curves, once, and only if their time is known."""
+        """Add the newest registers to the curves, once, and only if their time is known.
+
+        Registers that a finding contradicts are kept apart: the next ones are compared with the
+        last that were not contradicted.
+        """
         newest, before = twin.energies, self._plotted
         if newest is None or newest.proof.time_ms is None:
             return
@@ -156,14 +171,15 @@ class NodeView:
             span_ms = time_ms - before.proof.time_ms
             if span_ms <= 0:
                 return
-            net = _net(newest) - _net(before)
-            self.metered.add(time_ms, net * _MS_PER_HOUR // span_ms)
+            mean = (_net(newest) - _net(before)) * _MS_PER_HOUR // span_ms
+            (self.metered if newest.proof.verified else self.doubted).add(time_ms, mean)
         expectation = twin.expectation
         if expectation is not None and expectation.end_ms == time_ms:
             self.expected.add(time_ms, expectation.expected_milliwatts)
-        self.imported.add(time_ms, newest.import_milliwatthours)
-        self.exported.add(time_ms, newest.export_milliwatthours)
-        self._plotted = newest
+        if newest.proof.verified:
+            self.imported.add(time_ms, newest.import_milliwatthours)
+            self.exported.add(time_ms, newest.export_milliwatthours)
+            self._plotted = newest
 
 
 def _net(energies: Energies) -> int:

@@ -36,7 +36,6 @@ MODEL = "#78dce8"
 
 _WARN = STYLES[Tone.WARN]
 _LABEL_CHARS = 9
-_AMOUNT_CHARS = 18
 _WIDE, _WIDEST = 100, 110
 _TSYNC = ("clock never set", "clock informative", "clock synchronised", "clock relative")
 
@@ -104,7 +103,7 @@ def key_lines(*, attackable: bool, width: int) -> Text:
         text.append(f" {key}", "bold").append(f" {does} ")
     text.append("\n attack:", "dim")
     if not attackable:
-        return text.append(" the run is over, nothing can be done to it any more", "dim")
+        return text.append(" nothing is running that could be attacked", "dim")
     for key, does in ATTACKS:
         text.append(f"  {key}", "bold").append(f" {does}")
     return text
@@ -198,17 +197,16 @@ def statement_lines(view: RunView, width: int) -> Text:
     """Return the newest statement of each contract: amount, currency, and TEST if it is one."""
     if not view.statements:
         return styled("nothing drawn yet", "dim")
-    room = max(width - _AMOUNT_CHARS, 4)
     lines = []
     for drawn in view.statements.values():
         statement = drawn.statement
-        name = Text(statement.contract)
-        name.truncate(room, overflow="ellipsis", pad=True)
-        line = name.append(f" {statement.total:>8} {statement.currency} ")
-        line.append(
+        amount = Text(f" {statement.total} {statement.currency} ")
+        amount.append(
             "TEST" if statement.test else "REAL", f"bold {_WARN}" if statement.test else ""
         )
-        lines.append(line)
+        name = Text(statement.contract)
+        name.truncate(max(width - amount.cell_len, 1), overflow="ellipsis", pad=True)
+        lines.append(name + amount)
     running = any(drawn.index is None for drawn in view.statements.values())
     state = "running, not logged yet" if running else "logged in the ledger"
     return Text("\n").join([*lines, styled(state, "dim")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual_plotext import PlotextPlot
 
@@ -13,14 +14,32 @@ _CELLS_PER_TICK = 12
 _CELLS_PER_DOT = 3
 _MILLI = 1000
 _STEPS_MS = tuple(60_000 * n for n in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200))
-_METERED, _EXPECTED, _OTHER = (123, 216, 143), (120, 220, 232), (255, 216, 102)
+_METERED, _EXPECTED = (123, 216, 143), (120, 220, 232)
+_OTHER, _DOUBTED = (255, 216, 102), (255, 97, 136)
 
 Points = tuple[tuple[int, int], ...]
 Colour = tuple[int, int, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dots:
+    """Points drawn one by one.
+
+    Args:
+        points: (time in ms, value in thousandths).
+        colour: of the marks.
+        marker: one character, or plotext's name of one.
+        thinned: leave out points until the marks stand a few cells apart.
+    """
+
+    points: Points
+    colour: Colour
+    marker: str = "dot"
+    thinned: bool = True
+
+
 class CurvePlot(PlotextPlot):
-    """A plot of two curves over the time since the run began: a line, and dots on top of it.
+    """A plot of curves over the time since the run began: a line, and marks on top of it.
 
     Args:
         resized: called when the plot has another size.
@@ -34,29 +53,28 @@ class CurvePlot(PlotextPlot):
         """Ask to be drawn again."""
         self._resized()
 
-    def draw(
-        self, line: Points, dots: Points, dots_colour: Colour, *, start_ms: int, sign: int
-    ) -> None:
-        """Draw two curves.
+    def draw(self, line: Points, *scattered: Dots, start_ms: int, sign: int) -> None:
+        """Draw curves.
 
         Args:
             line: drawn as a line.
-            dots: drawn as single dots, a few cells apart, so that a line below them is seen.
-            dots_colour: of the dots.
+            scattered: drawn on top of it as single marks, so that the line is seen below them.
             start_ms: begin of the run.
             sign: 1 or -1; values are thousandths, times this.
         """
         plot = self.plt
         plot.clear_figure()
-        if line or dots:
-            self._frame([*line, *dots], start_ms, sign)
+        points = [*line, *(point for dots in scattered for point in dots.points)]
+        if points:
+            self._frame(points, start_ms, sign)
         if line:
             xs, ys = _axes(line, sign)
             plot.plot(xs, ys, color=_METERED, marker="braille")
-        if dots:
-            step = max(len(dots) * _CELLS_PER_DOT // max(self.size.width, 1), 1)
-            xs, ys = _axes(dots[::-step], sign)
-            plot.scatter(xs, ys, color=dots_colour, marker="dot")
+        for dots in scattered:
+            if dots.points:
+                step = max(len(dots.points) * _CELLS_PER_DOT // max(self.size.width, 1), 1)
+                xs, ys = _axes(dots.points[:: -step if dots.thinned else -1], sign)
+                plot.scatter(xs, ys, color=dots.colour, marker=dots.marker)
         self.refresh()
 
     def _frame(self, points: list[tuple[int, int]], start_ms: int, sign: int) -> None:
@@ -97,10 +115,16 @@ class PowerPlot(CurvePlot):
     def show(self, node: NodeView, start_ms: int) -> None:
         """Draw the curves of a node; power that it delivers is drawn upwards."""
         way = "out" if node.delivers else "in"
-        self.border_title = f"{node.info.asset}, W {way}: ⠤ metered • model"
-        sign = -1 if node.delivers else 1
-        metered, expected = node.metered.points, node.expected.points
-        self.draw(metered, expected, _EXPECTED, start_ms=start_ms, sign=sign)
+        doubted = node.doubted.points
+        mark = " x in doubt" if doubted else ""
+        self.border_title = f"{node.info.asset}, W {way}: ⠤ metered • model{mark}"
+        self.draw(
+            node.metered.points,
+            Dots(points=node.expected.points, colour=_EXPECTED),
+            Dots(points=doubted, colour=_DOUBTED, marker="x", thinned=False),
+            start_ms=start_ms,
+            sign=-1 if node.delivers else 1,
+        )
 
 
 class EnergyPlot(CurvePlot):
@@ -112,4 +136,4 @@ class EnergyPlot(CurvePlot):
         self.border_title = f"{node.info.asset}, Wh: ⠤ {more} • {less}"
         curves = (node.imported.points, node.exported.points)
         line, dots = reversed(curves) if node.delivers else curves
-        self.draw(line, dots, _OTHER, start_ms=start_ms, sign=1)
+        self.draw(line, Dots(points=dots, colour=_OTHER), start_ms=start_ms, sign=1)

@@ -30,6 +30,7 @@ def save_screenshot(
     *,
     node: str = "",
     size: tuple[int, int] = SIZE,
+    kept: bool = False,
 ) -> None:
     """Draw the main screen into an SVG file as it is when the run's time has come to its end.
 
@@ -40,26 +41,27 @@ def save_screenshot(
         path: the file; replaced if it exists.
         node: which one to select; default is the first.
         size: columns and rows.
+        kept: the run is over and only told again; the picture says so.
 
     Raises:
         StoreError: the file cannot be written.
         WattestError: what the run raised.
     """
-    view = RunView()
+    view = RunView(first_state="kept" if kept else "running")
     svg = ""
     for event in events:
         view.apply(event)
         if isinstance(event, Progressed) and event.now_ms >= event.end_ms and not svg:
-            svg = asyncio.run(_draw(view, node, size))
-    svg = svg or asyncio.run(_draw(view, node, size))
+            svg = asyncio.run(_draw(view, node, size, kept=kept))
+    svg = svg or asyncio.run(_draw(view, node, size, kept=kept))
     try:
         path.write_text(svg, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-async def _draw(view: RunView, node: str, size: tuple[int, int]) -> str:
-    app = BenchApp(view, RunControl())
+async def _draw(view: RunView, node: str, size: tuple[int, int], *, kept: bool) -> str:
+    app = BenchApp(view, RunControl(), kept=kept)
     names = [info.name for info in view.nodes]
     async with app.run_test(size=size) as pilot:
         if node in names:
