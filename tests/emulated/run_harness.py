@@ -10,6 +10,10 @@ from wattest.operations.events import FaultJudged, RunEvent, RunFinished
 from wattest.operations.run import RunOptions, run
 from wattest.scenario import Scenario, parse_scenario
 
+AFTER_CLONE = (
+    'also = ["chain-break", "gap", "late", "replay", "register-backwards", "registers-changed",'
+    ' "clock-backwards", "implausible"]'
+)
 STEADY = '{ kind = "constant", power_w = 600 }'
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from run_harness import Bench, Played, expecting, play
+from run_harness import AFTER_CLONE, Bench, Played, expecting, play
 
 from wattest.operations.control import ASKABLE, RunControl
 from wattest.operations.events import (
@@ -24,10 +24,6 @@ from wattest.scenario import FaultKind
 
 pytestmark = pytest.mark.emulated
 
-AFTER_CLONE = (
-    'also = ["chain-break", "gap", "late", "replay", "register-backwards", "registers-changed",'
-    ' "clock-backwards", "implausible"]'
-)
 # What the plan says beside node and time; the verdict is the kind's own unless it is said here.
 FAULTS = {
     "power-cut": 'kind = "power-cut"\nfor = "20s"',
