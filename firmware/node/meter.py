@@ -37,10 +37,11 @@ class Interval:
         self.stepped = False
         self.input = input_now
 
-    def restore(self, worst: int, missed: int, selected: int) -> None:
+    def restore(self, worst: int, missed: int, stepped: bool, selected: int) -> None:
         """The record that should have ended the interval before was not sealed."""
         self.worst = max(self.worst, worst)
         self.missed += missed
+        self.stepped = self.stepped or stepped
         self.input = max(self.input, selected)
 
     def status(self) -> str:

@@ -43,7 +43,7 @@ class Recorder:
         self._chain.transaction = identification
         try:
             self._seal_interval(TRANSACTION, self._meter.transaction, "B", identification, pause)
-        except OSError:
+        except Exception:
             self._chain.transaction = None
             raise
 
@@ -88,13 +88,14 @@ class Recorder:
         reading.tx = tx
         worst = interval.worst
         missed = interval.missed
+        stepped = interval.stepped
         self._meter.next_interval(interval)
         if ctx == FISCAL:
             transaction = self._chain.transaction
         try:
             self._seal(reading, transaction, pause)
-        except OSError:
-            interval.restore(worst, missed, reading.input)
+        except Exception:
+            interval.restore(worst, missed, stepped, reading.input)
             raise
 
     def _seal(self, reading: Reading, transaction: str | None, pause) -> None:
@@ -122,7 +123,7 @@ class Recorder:
         chain.transaction = transaction
         try:
             journal.append(size, chain.pack(self._registers))
-        except OSError:
+        except Exception:
             chain.seq[ctx] -= 1
             chain.transaction = before
             raise

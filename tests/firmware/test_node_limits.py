@@ -6,6 +6,7 @@ import pytest
 
 from emulated import CONFIG, Setup
 from wattest.emulator.flash import FlashLayout
+from wattest.emulator.i2c import NackFault
 from wattest.emulator.nvs import NvsStore
 
 pytestmark = pytest.mark.emulated
@@ -241,6 +242,36 @@ def test_time_degrades_from_synchronised_to_informative() -> None:
     assert marks[-1] == 1
     assert marks == sorted(marks, reverse=True)
     assert CONFIG["sync_valid_s"] == 93_600
+
+
+def test_marks_of_an_interval_outlive_a_record_that_could_not_be_appended() -> None:
+    """A sensor fault and a stepped clock are told by the next record that can be sealed."""
+    files = with_main(
+        """
+real = node.journal.append
+failures = []
+def failing(size, state):
+    if node.meter.fiscal is not None and node.clock.mono_ms() > 14000 and len(failures) < 1:
+        failures.append(1)
+        raise OSError(5)
+    return real(size, state)
+node.journal.append = failing
+node.run()
+""".strip(),
+    )
+    setup = Setup(files=files, interval_ms=10_000).start().run_s(3)
+    setup.command(SET_TIME, NOON_MS)
+    setup.run_s(2)
+    setup.command(SET_TIME, NOON_MS + 2_000_500)
+    fault = NackFault(0x40)
+    setup.bus.add_fault(fault)
+    setup.run_s(3)
+    setup.bus.remove_fault(fault)
+    setup.run_s(40)
+    marks = [(record.body[7], record.body.get(8, "")) for record in setup.records(0)]
+    assert ("D", "Et") in marks
+    assert marks[-1] == ("G", "")
+    assert [record.seq for record in setup.records(0)] == list(range(1, len(marks) + 1))
 
 
 @pytest.mark.long
