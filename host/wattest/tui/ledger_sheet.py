@@ -34,6 +34,7 @@ class LedgerSheet(Sheet):
         self._view = view
         self._source: LedgerSource | None = None
         self._names = {node.info.kid: node.name for node in view.nodes}
+        self._names |= {node.twin.kid: node.name for node in view.nodes if node.twin is not None}
 
     def compose(self) -> ComposeResult:
         """Lay out entries and proof."""
