@@ -106,9 +106,9 @@ def finish(boards: Boards, out: Path) -> None:
             record = event.verdict.record
             assert record is not None
             told = record.event
-            if told is not None and told.kind == EventKind.TIME_SET:
-                if told.fields[TIME_SET_NEW] >= begun.start_ms:
-                    waiting.discard(event.node)
+            is_set = told is not None and told.kind == EventKind.TIME_SET
+            if is_set and told.fields[TIME_SET_NEW] >= begun.start_ms:
+                waiting.discard(event.node)
         return not waiting
 
     wait_for(events, caught_up, "record of the clock being set")
