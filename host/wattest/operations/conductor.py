@@ -14,7 +14,7 @@ from wattest.operations.fault_watch import CLONE_MARK, FaultWatch
 from wattest.operations.injector import Injector, Undo
 from wattest.operations.links import Links
 from wattest.scenario import Action, ActionKind, Fault, FaultKind
-from wattest.units import format_decimal, format_duration
+from wattest.units import NS_PER_MS, format_decimal, format_duration
 from wattest.wire import Op
 
 CLOCK_SET_EVERY_NS = 12 * 3600 * 1_000_000_000
@@ -86,7 +86,11 @@ class Conductor:
         self._begin(asked_fault(request, at_ns=self._bench.now_ns))
 
     def judge(self) -> None:
-        """Emit the verdicts of faults that are due."""
+        """Emit the verdicts that are due.
+
+        Called for every event and at every fault's last moment, never by the clock on the wall: a
+        verdict comes at the same virtual time in every run of a seed.
+        """
         for judged in self.watch.judge(self._links.now_ms):
             self.judged.append(judged)
             self._emit(judged)
@@ -142,7 +146,7 @@ class Conductor:
         else:
             self._show_state(fault, begun=True)
         if fault.for_ns is None:
-            self.watch.ended(fault, self._links.now_ms)
+            self._over(fault)
         else:
             self._bench.call_at(self._bench.now_ns + fault.for_ns, lambda: self._end(fault, undo))
 
@@ -161,9 +165,16 @@ class Conductor:
         if fault.kind is FaultKind.POWER_CUT:
             self.watch.went_off(fault, self._links.now_ms)
         undo()
-        self.watch.ended(fault, self._links.now_ms)
+        self._over(fault)
         if not self.watch.lasts(fault.kind, fault.node):
             self._show_state(fault, begun=False)
+
+    def _over(self, fault: Fault) -> None:
+        """Judge the fault now if everything was seen before its end; at the latest when due."""
+        self.watch.ended(fault, self._links.now_ms)
+        due_ns = self._bench.now_ns + self.watch.grace_ms * NS_PER_MS
+        self._bench.call_at(due_ns, self.judge)
+        self.judge()
 
     def _show_state(self, fault: Fault, *, begun: bool) -> None:
         if fault.kind in _STATES:

@@ -60,10 +60,13 @@ class FaultWatch:
 
     Args:
         interval_ms: record interval: how soon a node can show anything.
+
+    Attributes:
+        grace_ms: how long after its end a fault may still show, or be recovered from.
     """
 
     def __init__(self, *, interval_ms: int) -> None:
-        self._grace_ms = GRACE_MS + GRACE_INTERVALS * interval_ms
+        self.grace_ms = GRACE_MS + GRACE_INTERVALS * interval_ms
         self._watched: list[_Watched] = []
         self._unexplained: list[tuple[str, str]] = []
         self._boots: dict[str, bytes] = {}
@@ -150,7 +153,7 @@ class FaultWatch:
             if watched.judged_ms is not None or watched.ended_ms is None:
                 continue
             passed = set(watched.fault.expect) <= watched.seen
-            if not passed and now_ms < watched.ended_ms + self._grace_ms:
+            if not passed and now_ms < watched.ended_ms + self.grace_ms:
                 continue
             watched.judged_ms = now_ms
             judged.append(
@@ -203,7 +206,7 @@ class FaultWatch:
             and (
                 watched.ended_ms is None
                 or watched.fault.kind in _NEVER_HEALS
-                or now_ms <= watched.ended_ms + self._grace_ms
+                or now_ms <= watched.ended_ms + self.grace_ms
             )
         ]
 

@@ -268,6 +268,7 @@ class VirtualRig:
                 pass
         self.conductor.watch.observe(event)
         self._emit_outside(event)
+        self.conductor.judge()
 
     def _logged(self, event: RecordLogged) -> None:
         record = event.verdict.record

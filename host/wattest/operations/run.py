@@ -129,7 +129,6 @@ class _Drive:
         while not done() and world.now_ns < limit_ns and not self._control.stopped:
             self._pacer.speed = None
             self._pacer.run(min(world.now_ns + _NS_PER_S, limit_ns), lambda: True)
-            self._rig.conductor.judge()
             yield from _drain(self._told)
 
     def _slice(self, end_ns: int) -> None:
@@ -149,9 +148,8 @@ class _Drive:
         )
 
     def _look(self, end_ns: int) -> None:
-        """Judge faults, draw the running statements, say how far we are."""
+        """Draw the running statements, say how far we are."""
         rig = self._rig
-        rig.conductor.judge()
         if rig.world.now_ns >= self._next_view_ns or self._control.speed is not None:
             self._next_view_ns = rig.world.now_ns + rig.duration_ns // _VIEWS_PER_RUN
             for drawn in rig.running_statements():
