@@ -12,6 +12,7 @@ from wattest.scenario import FaultKind
 from wattest.tui.marks import STALE, VERIFIED, Tone
 from wattest.tui.model import LOG_LINES_MAX, RunView
 from wattest.tui.node_view import READINGS_MAX
+from wattest.tui.paint import reading_lines
 
 
 def told(*parts) -> RunView:
@@ -110,6 +111,15 @@ def test_refused_bytes_change_no_value_but_are_counted_and_kept() -> None:
     assert pump.arrivals[-1].index is None
     assert pump.arrivals[-1].notable
     assert not pump.arrivals[0].notable
+
+
+def test_what_a_refused_record_says_is_shown_as_a_claim_only() -> None:
+    pump = told(story()).nodes[0]
+    forged, replayed, lost, verified, *_ = reading_lines(pump, 10).plain.splitlines()
+    assert forged.endswith("✗ refused: bad-signature claims 60.0 W in 0/9")
+    assert replayed.endswith("✗ not counted: replay claims 60.0 W in 0/1")
+    assert lost.endswith("✗ frame lost: crc  9 bytes")
+    assert verified.endswith("✓ verified 60.0 W in 0/20")
 
 
 def test_a_damaged_frame_is_kept_with_its_rule_and_bytes() -> None:

@@ -178,7 +178,11 @@ def _reading_line(arrival: Arrival) -> Text:
     if record.event is not None:
         text.append(f" {record.event.kind.name.lower().replace('_', '-')}")
     elif record.power_milliwatts is not None:
-        text.append(f" {power_text(record.power_milliwatts)}")
+        power = power_text(record.power_milliwatts)
+        if arrival.index is None:
+            text.append(f" claims {power}", "dim")
+        else:
+            text.append(f" {power}", STYLES[arrival.mark.tone])
     return text.append(f" {int(record.ctx)}/{record.seq}", "dim")
 
 
