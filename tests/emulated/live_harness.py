@@ -76,15 +76,19 @@ class Boards:
         """Start them and wait until all have said who they are."""
         options = ["--scenario", str(self._scenario), "--speed", str(self._speed)]
         command = ["board", "up", "--out", str(self.home), *options]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "wattest.cli.main", *command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-        )
+        said = self.home / "stderr.txt"
+        with said.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "wattest.cli.main", *command],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                bufsize=0,
+            )
         lines = lines_of(self._process)
         up = [next(lines, b"") for _ in range(self._count)]
-        assert all(line.endswith(b".tty") for line in up), up
+        if not all(line.endswith(b".tty") for line in up):
+            self.end(signal.SIGKILL)
+            raise AssertionError(said.read_text())
 
     @property
     def file(self) -> PortsFile:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -45,6 +45,7 @@ _FOREVER_NS = 1 << 61
 _ANSWER_NS = 30 * _NS_PER_S
 _INTERVAL_MS = 10_000
 _BASE_W = 90
+_LINES_SHOWN = 4
 _BOOTS_PER_START = 1_000_000
 _RUN_NAME = "bench"
 
@@ -119,6 +120,7 @@ class _Seat:
     """One board on the desk."""
 
     node: BenchNode
+    said: bytearray = field(default_factory=bytearray)
     front: PtyFront | None = None
     hello: Hello | None = None
 
@@ -232,6 +234,7 @@ class _Desk:
         scanner = FrameScanner()
 
         def listen(_t_ns: int, data: bytes) -> None:
+            seat.said += data
             for item in scanner.feed(data):
                 if isinstance(item, Frame) and item.kind == FrameKind.HELLO:
                     seat.hello = parse_hello(item.body)
@@ -247,8 +250,9 @@ class _Desk:
     def _port(self, seat: _Seat) -> LivePort:
         plan = seat.node.plan
         if seat.hello is None:
+            last = seat.said.decode("utf-8", "replace").split("\n")[-_LINES_SHOWN:]
             raise EmulatorError(
-                f"board {plan.name} did not say who it is",
+                f"board {plan.name} did not say who it is; its console ends: {' '.join(last)!r}",
                 seed=self._seed,
                 virtual_time_ns=self._bench.world.now_ns,
             )
