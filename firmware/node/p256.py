@@ -97,18 +97,23 @@ class NonceGenerator:
 
 
 def inverse(value: int, modulus: int) -> int:
-    """Inverse by Euclid's algorithm. Its time depends on the value: pass blinded values."""
-    previous = 0
-    current = 1
-    remainder = modulus
-    while value:
-        quotient, rest = divmod(remainder, value)
-        remainder = value
-        value = rest
-        rest = previous - quotient * current
-        previous = current
-        current = rest
-    return previous % modulus
+    """Inverse by Euclid's algorithm. Its time depends on the value: pass blinded values.
+
+    Two steps a round, so that no step has to move its results to where the next one wants them.
+    """
+    left = modulus
+    left_factor = 0
+    right = value
+    right_factor = 1
+    while True:
+        quotient, left = divmod(left, right)
+        if not left:
+            return right_factor % modulus
+        left_factor -= quotient * right_factor
+        quotient, right = divmod(right, left)
+        if not right:
+            return left_factor % modulus
+        right_factor -= quotient * left_factor
 
 
 def comb_lookups(scalar: int) -> bytearray:
@@ -150,15 +155,14 @@ class Signer:
         self._blocks = len(table) // (_ENTRIES * _POINT_BYTES)
         self._columns = 32 // self._blocks
 
-    def _comb(self, scalar: int, pause) -> tuple[int, int, int, int]:
-        """scalar * G as X, Y, ZZ, ZZZ; scalar must be odd, 0 < scalar < n."""
+    def _comb(self, scalar: int, blind: int, pause) -> tuple[int, int, int, int]:
+        """scalar * G as X, Y, ZZ, ZZZ, all of them blinded; scalar is odd, 0 < scalar < n."""
         p = FIELD_PRIME
         table = self._table
         signed = [0, 0]
         columns = self._columns
         from_bytes = int.from_bytes
         lookups = comb_lookups(scalar)
-        blind = random_scalar()
         zz = blind * blind % p
         zzz = zz * blind % p
         x = y = 0
@@ -208,7 +212,7 @@ class Signer:
         """x | y of private * G, 64 bytes."""
         scalar = int.from_bytes(private, "big")
         odd = scalar & 1
-        x, y, zz, zzz = self._comb((ORDER - scalar, scalar)[odd], nothing)
+        x, y, zz, zzz = self._comb((ORDER - scalar, scalar)[odd], random_scalar(), nothing)
         p = FIELD_PRIME
         affine_x = x * inverse(zz, p) % p
         affine_y = y * inverse(zzz, p) % p
@@ -239,12 +243,15 @@ class Signer:
     def _sign_with(self, nonce: int, private: bytes, digest: bytes, pause) -> bytes | None:
         """One attempt; None if r or s is zero, in which case another nonce is needed."""
         n = ORDER
+        # One call for both blinds; a value off by the few in n..2^256 blinds as well.
+        random = urandom(64)
+        blind = int.from_bytes(random[:32], "big") % n or 1
         # n - k gives the same x as k, and exactly one of them is odd.
-        x, _, zz, _ = self._comb((n - nonce, nonce)[nonce & 1], pause)
+        x, _, zz, _ = self._comb((n - nonce, nonce)[nonce & 1], blind, pause)
         pause()
         r = x * inverse(zz, FIELD_PRIME) % FIELD_PRIME % n
         pause()
-        blind = random_scalar()
+        blind = int.from_bytes(random[32:], "big") % n or 1
         secret = int.from_bytes(private, "big") * blind % n
         total = (int.from_bytes(digest, "big") * blind + r * secret) % n
         s = inverse(nonce * blind % n, n) * total % n
