@@ -11,7 +11,9 @@ from textual.widgets import Static
 
 from wattest.operations.audit import AuditReport, audit_run
 from wattest.operations.control import RunControl
+from wattest.operations.events import RecordLogged
 from wattest.operations.run import RunOptions, run
+from wattest.operations.stored import stored_events
 from wattest.scenario import parse_scenario
 from wattest.tui.app import BenchApp
 from wattest.tui.feed import Feed
@@ -38,7 +40,44 @@ interval = "60s"
     for number in range(1, 7)
 )
 
+WINDY = """
+name = "windy"
+seed = 3
+epoch = 2026-06-15T12:00:00Z
+duration = "4m"
+interval = "60s"
+
+[weather.harbour]
+kind = "wind"
+mean_m_s = 8
+memory = "6h"
+step = "60s"
+
+[[node]]
+name = "turbine"
+load = { kind = "turbine", weather = "harbour", curve = "skystream-3.7" }
+"""
+
 pytestmark = pytest.mark.emulated
+
+
+def twins_of(events) -> list[tuple[object, ...]]:
+    """Return what a screen shows of each logged record."""
+    return [
+        (event.node, event.index, event.twin.energies, event.twin.expectation)
+        for event in events
+        if isinstance(event, RecordLogged)
+    ]
+
+
+def test_a_kept_run_shows_the_twins_and_expectations_that_the_live_run_showed(
+    tmp_path: Path,
+) -> None:
+    """Goal: a kept run is as good a witness. Method: both tell their twins, record by record."""
+    scenario = parse_scenario(WINDY, "windy.toml")
+    live = twins_of(run(scenario, RunOptions(out=tmp_path / "out", seed=5)))
+    assert any(expectation is not None for *_, expectation in live)
+    assert twins_of(stored_events(tmp_path / "out")) == live
 
 
 def test_every_attack_of_a_live_run_visibly_ends_in_its_verdict(tmp_path: Path) -> None:

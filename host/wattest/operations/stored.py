@@ -254,7 +254,12 @@ class _Told:
             )
             prepared = prepare(scenario.lasting(_number(self._run, self._values, "duration_ns")))
             for node in prepared.nodes:
-                plant = plant_for(node.spec, prepared.weather, epoch_ms=scenario.epoch_ms)
+                plant = plant_for(
+                    node.spec,
+                    prepared.weather,
+                    epoch_ms=self._start_ms,
+                    end_ms=self._end_ms,
+                )
                 if plant is not None:
                     plants[node.spec.asset] = plant
         return plants
