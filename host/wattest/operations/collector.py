@@ -8,7 +8,7 @@ handed in; links are fed and drained by the caller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wattest.errors import SignatureInvalid
 from wattest.ledger import Conflict, Duplicate, EntryKind, Ledger, NewEntry, record_entry
@@ -289,8 +289,10 @@ class Collector:
             return []
         verdict = Verifier([candidate]).check(received.data, received_ms=now_ms)
         record = verdict.record
-        wrong = any(finding.code in _NOT_PROVISIONED for finding in verdict.findings)
-        if not verdict.accepted or record is None or wrong:
+        wrong = tuple(f for f in verdict.findings if f.code in _NOT_PROVISIONED)
+        if wrong:  # what else was found compares it with records that nobody has looked at
+            verdict = replace(verdict, findings=wrong, accepted=False)
+        if not verdict.accepted or record is None:
             return [self._refused(lane, received, verdict, now_ms)]
         lane.held.append(received)
         if record.nonce != lane.nonce and len(lane.held) < WINDOW_RECORDS:
