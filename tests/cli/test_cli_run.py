@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from wattest.cli.main import main
+
 pytestmark = pytest.mark.emulated
 
 LOAD = "time,power\n" + "".join(
@@ -237,3 +239,14 @@ def test_load_from_elsewhere_is_metered_within_its_limit(tmp_path: Path) -> None
     assert document["load_import_wh"] > 0  # the inverter's standby, before sunrise
     assert abs(document["error_percent"]) <= document["error_limit_percent"]
     assert wattest("verify", "OUT", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.emulated
+def test_demo_draws_its_own_screen(tmp_path: Path) -> None:
+    picture = tmp_path / "demo.svg"
+    code = main(["demo", "--for", "2min", "--screenshot", str(picture), "--node", "roof"])
+    assert code == 0
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "roof" in drawn
+    assert "charger" in drawn

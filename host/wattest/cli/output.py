@@ -16,6 +16,11 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def has_terminal() -> bool:
+    """Tell whether somebody sits at a terminal; the interface draws on standard error."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """Print a table with the first ``left`` columns flush left and the others flush right."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]

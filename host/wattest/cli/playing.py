@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
-from wattest.cli.output import ProgressLine, print_json
+from wattest.cli.output import ProgressLine, has_terminal, print_json
 
 if TYPE_CHECKING:
     from wattest.operations.control import RunControl
@@ -86,7 +85,7 @@ def stopping_on_interrupt(control: RunControl) -> Iterator[None]:
 
 def is_headless(args: argparse.Namespace) -> bool:
     """Tell whether there is a terminal to draw on and somebody who wants it."""
-    return bool(args.headless or args.json or not (sys.stdout.isatty() and sys.stdin.isatty()))
+    return bool(args.headless or args.json or not has_terminal())
 
 
 def run_options(args: argparse.Namespace, *, headless: bool) -> RunOptions:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from wattest.cli.options import Commands, add_json, duration_s
+from wattest.cli.output import has_terminal
 from wattest.errors import UsageError
 
 _EXAMPLES = """\
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     given |= {"--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:
         raise UsageError(f"tui: {options[0]} goes with --live")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         raise UsageError("tui: needs a terminal", hint="`wattest demo --headless` does not")
     from wattest.operations.control import RunControl
     from wattest.operations.stored import stored_events
@@ -94,5 +94,5 @@ def _draw(args: argparse.Namespace) -> int:
     from wattest.operations.stored import stored_events
     from wattest.tui import save_screenshot
 
-    save_screenshot(stored_events(args.folder), args.screenshot, node=args.node)
+    save_screenshot(stored_events(args.folder), args.screenshot, node=args.node, kept=True)
     return 0
