@@ -188,6 +188,11 @@ class VirtualRig:
             out=str(self.run_dir.path) if self.run_dir else "",
         )
 
+    @property
+    def enrolled(self) -> tuple[str, ...]:
+        """Nodes that have proved their keys."""
+        return tuple(n for n in self._bench.nodes if self.collector.enrolment(n) is not None)
+
     def info(self, name: str) -> NodeInfo:
         """Describe one node; valid after `boot`."""
         enrolment = self.collector.enrolment(name)

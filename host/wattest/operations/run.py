@@ -76,9 +76,9 @@ def run(
     told: deque[RunEvent] = deque()
     with ExitStack() as stack:
         rig = stack.enter_context(VirtualRig(prepared, out=options.out, emit=told.append))
+        _describe(rig)
         rig.boot()
-        if rig.run_dir is not None:
-            rig.run_dir.write_json(describe(rig))
+        _describe(rig)
         told.appendleft(rig.started())
         yield from _drain(told)
         drive = _Drive(rig, control, told)
@@ -88,6 +88,12 @@ def run(
         yield from _settle(rig, told, stopped=stopped)
         told.append(finish(rig, stopped=stopped))
         yield from _drain(told)
+
+
+def _describe(rig: VirtualRig) -> None:
+    """Write what is known of the run, so that it can be audited wherever it ends."""
+    if rig.run_dir is not None:
+        rig.run_dir.write_json(describe(rig))
 
 
 class _Drive:

@@ -120,7 +120,7 @@ def describe(rig: VirtualRig) -> dict[str, Any]:
         "duration_ns": scenario.duration_ns,
         "interval_ms": scenario.interval_ms,
         "demo_keys": True,
-        "nodes": [_info(rig, node.spec.name) for node in rig.prepared.nodes],
+        "nodes": [_info(rig, name) for name in rig.enrolled],
         "finished": False,
     }
 
