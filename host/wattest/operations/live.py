@@ -94,8 +94,18 @@ def collect_live(
     """
     with ExitStack() as stack:
         ports = [stack.enter_context(open_port(live.address)) for live in file.ports]
-        folder = stack.enter_context(LiveDir(out))
-        collection = _Collection(file, folder, control or RunControl())
+        clock = SteadyClock(
+            utc_ms=utc_ms, monotonic_ns=monotonic_ns, anchor_ms=file.started_ms, speed=file.speed
+        )
+        folder = stack.enter_context(
+            LiveDir(
+                out,
+                epoch_ms=clock.now_ms(),
+                interval_ms=max(live.interval_ms for live in file.ports),
+                demo_keys=any(live.expected.demo for live in file.ports),
+            )
+        )
+        collection = _Collection(file, folder, clock, control or RunControl())
         stack.callback(collection.close)
         yield from collection.begin(ports, duration_s)
         yield from collection.go_on()
@@ -103,13 +113,13 @@ def collect_live(
 
 
 class _Collection:
-    def __init__(self, file: PortsFile, folder: LiveDir, control: RunControl) -> None:
+    def __init__(
+        self, file: PortsFile, folder: LiveDir, clock: SteadyClock, control: RunControl
+    ) -> None:
         self._file = file
         self._folder = folder
         self._control = control
-        self._clock = SteadyClock(
-            utc_ms=utc_ms, monotonic_ns=monotonic_ns, anchor_ms=file.started_ms, speed=file.speed
-        )
+        self._clock = clock
         self._told: deque[RunEvent] = deque()
         self._inbox: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._lines: dict[str, _Line] = {}
@@ -123,12 +133,6 @@ class _Collection:
         """Take up the ledger, enrol keys known from provisioning, start to read."""
         folder, file = self._folder, self._file
         twins = {live.expected.name: twin_of(live) for live in file.ports}
-        demo = any(live.expected.demo for live in file.ports)
-        folder.begin(
-            epoch_ms=self._start_ms,
-            interval_ms=max(live.interval_ms for live in file.ports),
-            demo_keys=demo,
-        )
         self._ledger = Ledger(folder.store, folder.signer)
         contracts = default_contracts(file.ports)
         self._settler = Settler(

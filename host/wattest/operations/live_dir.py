@@ -36,6 +36,9 @@ class LiveDir:
 
     Args:
         path: made if it is not there; gone on with if it holds a live collection.
+        epoch_ms: now, UTC ms since 1970.
+        interval_ms: record interval of the nodes.
+        demo_keys: some of the nodes' keys derive from a seed.
 
     Attributes:
         resumed: it held one.
@@ -45,7 +48,7 @@ class LiveDir:
         StoreError: it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, epoch_ms: int, interval_ms: int, demo_keys: bool) -> None:
         self.run = RunDir(path)
         if path.exists() and not path.is_dir():
             raise ConfigError("is a file, expected a folder", path=f"--out {path}")
@@ -59,7 +62,8 @@ class LiveDir:
         try:
             self._take_lock()
             self.signer = CheckpointSigner(_ORIGIN, self._key())
-            self._values = self._begun()
+            self._values = self._begun(epoch_ms)
+            self._begin(interval_ms=interval_ms, demo_keys=demo_keys)
             self.store = SqliteStore(self.run.ledger, create=True)
         except BaseException:
             os.close(self._lock)
@@ -86,9 +90,8 @@ class LiveDir:
         """When the first collection into this folder began, UTC ms since 1970."""
         return int(self._values["epoch_ms"])
 
-    def begin(self, *, epoch_ms: int, interval_ms: int, demo_keys: bool) -> None:
-        """Say in run.json that a collection goes on."""
-        self._values.setdefault("epoch_ms", epoch_ms)
+    def _begin(self, *, interval_ms: int, demo_keys: bool) -> None:
+        """Say in run.json that a collection goes on, before there is a ledger without one."""
         self._values["interval_ms"] = interval_ms
         self._values["demo_keys"] = demo_keys or bool(self._values.get("demo_keys"))
         self._values["finished"] = False
@@ -153,7 +156,7 @@ class LiveDir:
             raise ConfigError(f"expected {_KEY_BYTES} bytes in hex", path=str(file))
         return key
 
-    def _begun(self) -> dict[str, Any]:
+    def _begun(self, epoch_ms: int) -> dict[str, Any]:
         if self.resumed:
             return self.run.read_json()
         return {
@@ -162,6 +165,7 @@ class LiveDir:
             "scenario": "live",
             "title": "live collection",
             "live": True,
+            "epoch_ms": epoch_ms,
             "seed": 0,
             "duration_ns": 0,
         }

@@ -15,7 +15,7 @@ boards. Without `public_key` the node has to answer a challenge before it is enr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -99,7 +99,10 @@ def read_ports(path: Path) -> PortsFile:
     top = _Table(document, path=str(path), key="")
     if top.get("format", int) != FORMAT:
         raise top.wrong("format", f"expected {FORMAT}")
-    speed = Fraction(top.get("speed", str, "1"))
+    try:
+        speed = Fraction(top.get("speed", str, "1"))
+    except (ValueError, ZeroDivisionError):
+        speed = Fraction(0)
     if speed <= 0:
         raise top.wrong("speed", "expected a number above 0")
     boards = top.get("boards", list)
@@ -217,8 +220,3 @@ def _board_document(port: LivePort) -> dict[str, Any]:
     if port.public_key is not None:
         document["public_key"] = port.public_key.hex()
     return document
-
-
-def at_address(ports: Sequence[LivePort], address: str) -> LivePort | None:
-    """Return the port of an address, or None."""
-    return next((port for port in ports if port.address == address), None)
