@@ -15,9 +15,7 @@ from wattest.emulator import artifact, layout
 
 pytestmark = pytest.mark.emulated
 
-RECORDED = (
-    "8a0ee0f4974ab12067ef83f059e43a2e1cbfb520dafd1e5f272c2c3d4f028a1d 4960129 12790661419 1"
-)
+RECORDED = "c4ed17cb0f343ca0a21151679ffdbb7c8e58a133e2dbc5109102306422650585 4502603 12785628633 1"
 OTHER_PYTHONS = ("3.11", "3.12", "3.13")
 
 

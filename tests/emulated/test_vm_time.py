@@ -34,12 +34,12 @@ def test_sleeps_and_clocks_follow_virtual_time():
 import time
 a, w = time.ticks_ms(), time.time()
 time.sleep(3600)
-print(time.ticks_diff(time.ticks_ms(), a), int(time.time() - w))
+print(time.ticks_diff(time.ticks_ms(), a) // 10, int(time.time() - w))
 a = time.ticks_us()
 time.sleep_ms(20)
 print(19_000 <= time.ticks_diff(time.ticks_us(), a) <= 21_000)
 """
-    assert run(source)[0] == "3600000 3600\nTrue\n"
+    assert run(source)[0] == "360000 3600\nTrue\n"
 
 
 def test_sleep_of_a_day_is_one_wait():

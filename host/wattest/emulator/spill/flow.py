@@ -8,7 +8,7 @@ collector free objects that only an exception handler still needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from wattest.emulator.spill import wasm
 from wattest.emulator.spill.wasm import Instruction
@@ -42,16 +42,30 @@ class Flow:
             if instruction.op == wasm.TRY_TABLE
         }
         self._next = [self._all_successors(index) for index in range(self._exit)]
-        self._live_in: list[int] | None = None
+        self._live: list[int] | None = None
 
     def live_after(self, index: int) -> int:
         """Return the bit set of locals whose value may be read after instruction ``index``."""
-        if self._live_in is None:
-            self._live_in = self._solve()
-        live = 0
+        if self._live is None:
+            reads, writes = {}, {}
+            for place, (op, local, *_) in enumerate(self._instructions):
+                if op == wasm.LOCAL_GET:
+                    reads[place] = 1 << local
+                elif op in (wasm.LOCAL_SET, wasm.LOCAL_TEE):
+                    writes[place] = 1 << local
+            self._live = self.backward(reads, writes)
+        return self.after(index, self._live)
+
+    def after(self, index: int, before: Sequence[int]) -> int:
+        """Return the facts that hold after ``index`` on some way, from those before each."""
+        facts = 0
         for successor in self._next[index]:
-            live |= self._live_in[successor]
-        return live
+            facts |= before[successor]
+        return facts
+
+    def loop_depth(self, index: int) -> int:
+        """Return how many loops lie around an instruction."""
+        return sum(self._instructions[block].op == wasm.LOOP for block in self.enclosing[index])
 
     def rounds(self, loop: int) -> set[int]:
         """Return the instructions that a round of the loop at index ``loop`` may pass.
@@ -123,22 +137,60 @@ class Flow:
                 successors.update(self._handlers[block])
         return tuple(sorted(successors))
 
-    def _solve(self) -> list[int]:
-        """Iterate backwards to the least solution; loops need more than one round."""
-        live_in = [0] * (self._exit + 1)
+    def backward(self, begins: Mapping[int, int], ends: Mapping[int, int]) -> list[int]:
+        """Return, for each instruction, the facts that hold before it because of what follows.
+
+        Args:
+            begins: instruction -> bit set of facts that hold before it.
+            ends: instruction -> bit set of facts that what follows does not make true before it.
+        """
+        before = [0] * (self._exit + 1)
         changed = True
-        while changed:
+        while changed:  # to the least solution; loops need more than one round
             changed = False
             for index in range(self._exit - 1, -1, -1):
-                live = 0
+                facts = 0
                 for successor in self._next[index]:
-                    live |= live_in[successor]
-                op, immediate, *_ = self._instructions[index]
-                if op == wasm.LOCAL_GET:
-                    live |= 1 << immediate
-                elif op in (wasm.LOCAL_SET, wasm.LOCAL_TEE):
-                    live &= ~(1 << immediate)
-                if live != live_in[index]:
-                    live_in[index] = live
+                    facts |= before[successor]
+                facts = facts & ~ends.get(index, 0) | begins.get(index, 0)
+                if facts != before[index]:
+                    before[index] = facts
                     changed = True
-        return live_in
+        return before
+
+    def forward(self, begins: Mapping[int, int], ends: Mapping[int, int]) -> list[int]:
+        """Return, for each instruction, the facts that hold before it on every way to it.
+
+        Args:
+            begins: instruction -> bit set of facts that hold after it.
+            ends: instruction -> bit set of facts that do not hold after it, if not begun.
+        """
+        every = 0
+        for facts in begins.values():
+            every |= facts
+        before = [every] * (self._exit + 1)
+        before[0] = 0
+        changed = True
+        while changed:  # to the greatest solution
+            changed = False
+            for index in range(self._exit):
+                after = before[index] & ~ends.get(index, 0) | begins.get(index, 0)
+                for successor in self._next[index]:
+                    if before[successor] & ~after:
+                        before[successor] &= after
+                        changed = True
+        return before
+
+    def avoids(self, places: Collection[int]) -> bool:
+        """Tell whether there is a way through the function that passes none of ``places``."""
+        reached = {0}
+        work = [0]
+        while work:
+            index = work.pop()
+            if index == self._exit:
+                return True
+            if index not in places:
+                fresh = [step for step in self._next[index] if step not in reached]
+                reached.update(fresh)
+                work += fresh
+        return False

@@ -2,9 +2,7 @@
 
 A function that keeps a possible pointer across a collecting call gets a frame on the shadow
 stack (the module's own C stack in linear memory, addressed by global 0). The body is wrapped in
-a block so that every ``return`` passes the epilogue. Slots are written late, just before a
-call, and only when the local changed since; a slot that is stale afterwards can only keep an
-object alive too long, never free one.
+a block so that every ``return`` passes the epilogue. `plan` says what is stored when.
 """
 
 from __future__ import annotations
@@ -12,18 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattest.emulator.spill import wasm
-from wattest.emulator.spill.flow import Flow
-from wattest.emulator.spill.stack import OperandStack, is_derived, locals_behind, walk
+from wattest.emulator.spill.plan import (
+    ENTRY,
+    STACK_POINTER_GLOBAL,
+    LocalWrite,
+    Plan,
+    members,
+    plan_frame,
+)
 from wattest.emulator.spill.wasm import I32, Function, Module, signed, unsigned
 
-PASS_VERSION = 1
+PASS_VERSION = 2
 """Part of the cache key; raise it with every change of the output."""
 
-_STACK_POINTER_GLOBAL = 0
-_FRAME_ALIGNMENT = 16
-_SLOT_BYTES = 4
-_BASES_KEPT = 2
-_TEMPORARY_BASES_KEPT = 3
+_VOID = 0x40
+_JOINS = wasm.BLOCKS | {wasm.ELSE, wasm.END}
 
 
 @dataclass(slots=True)
@@ -86,99 +87,10 @@ def _collecting_functions(module: Module) -> frozenset[int]:
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _LocalWrite:
-    """A write to a spilled local: where its bases go, and which locals they are."""
-
-    local: int
-    bases: tuple[int, ...]
-    is_fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Where in the frame everything goes.
-
-    Attributes:
-        live: collecting call -> bit set of i32 locals still needed after it.
-        slots: local -> offset in the frame.
-        base_slots: local that may hold a derived pointer -> offsets for its bases.
-        writes: instruction that writes a spilled local -> what is known about the value.
-        temporary_slots: producer -> (offset, local or None for the value itself).
-        frame_bytes: size of the frame, a multiple of 16.
-        enclosing: instruction -> the blocks around it, as in `Flow`.
-    """
-
-    live: dict[int, int]
-    slots: dict[int, int]
-    base_slots: dict[int, tuple[int, int]]
-    writes: dict[int, _LocalWrite]
-    temporary_slots: dict[int, list[tuple[int, int | None]]]
-    frame_bytes: int
-    enclosing: list[tuple[int, ...]]
-
-
-def _local_writes(
-    function: Function, stack: OperandStack, used: int
-) -> tuple[dict[int, _LocalWrite], list[int]]:
-    """Return the writes to the ``used`` locals, and the locals that may hold derived pointers."""
-    writes: dict[int, _LocalWrite] = {}
-    derived: set[int] = set()
-    for index, (op, local, *_) in enumerate(function.instructions):
-        if op not in (wasm.LOCAL_SET, wasm.LOCAL_TEE) or not used >> local & 1:
-            continue
-        operands = stack.operands.get(index, ())
-        behind: frozenset[int] = frozenset()
-        if operands:
-            behind = locals_behind(function, stack, operands[0])
-            if behind and is_derived(function.instructions[operands[0]].op):
-                derived.add(local)
-        bases = tuple(sorted(behind - {local})[:_BASES_KEPT])
-        writes[index] = _LocalWrite(local, bases, is_fresh=not behind)
-    return writes, sorted(derived)
-
-
-def _plan(module: Module, function: Function, calls: frozenset[int]) -> _Plan | None:
-    """Decide what must be stored; None if the function keeps nothing across its calls."""
-    types = function.signature.parameters + function.local_types
-    pointers = sum(1 << local for local, kind in enumerate(types) if kind == I32)
-    flow = Flow(function.instructions)
-    stack = walk(module, function, calls)
-    live = {index: flow.live_after(index) & pointers for index in sorted(calls)}
-    used = 0
-    for mask in live.values():
-        used |= mask
-    if not used and not stack.temporaries:
-        return None
-    writes, derived = _local_writes(function, stack, used)
-    offset = 0
-    slots = {}
-    for local in range(len(types)):
-        if used >> local & 1:
-            slots[local] = offset
-            offset += _SLOT_BYTES
-    base_slots = {}
-    for local in derived:
-        base_slots[local] = (offset, offset + _SLOT_BYTES)
-        offset += _BASES_KEPT * _SLOT_BYTES
-    temporary_slots: dict[int, list[tuple[int, int | None]]] = {}
-    for index in sorted(stack.temporaries):
-        kept: list[int | None] = [None]
-        if function.instructions[index].op not in (wasm.LOCAL_GET, wasm.LOCAL_TEE):
-            behind = sorted(locals_behind(function, stack, index))
-            kept += behind[:_TEMPORARY_BASES_KEPT]
-        temporary_slots[index] = []
-        for source in kept:
-            temporary_slots[index].append((offset, source))
-            offset += _SLOT_BYTES
-    frame = (offset + _FRAME_ALIGNMENT - 1) // _FRAME_ALIGNMENT * _FRAME_ALIGNMENT
-    return _Plan(live, slots, base_slots, writes, temporary_slots, frame, flow.enclosing)
-
-
 class _Emitter:
     """Writes the new body of one function."""
 
-    def __init__(self, module: Module, function: Function, plan: _Plan) -> None:
+    def __init__(self, module: Module, function: Function, plan: Plan) -> None:
         self.module = module
         self.function = function
         self.plan = plan
@@ -186,76 +98,93 @@ class _Emitter:
         self.frame_local = first_new
         self.spare_local = first_new + 1
         self.out = bytearray()
-        self.stored = 0
         self.spilled = 0
 
     def body(self) -> bytes:
         """Return locals and code of the new body."""
-        self._prologue()
-        last = len(self.function.instructions) - 1
-        for index, (op, _, start, stop) in enumerate(self.function.instructions):
-            if index in self.plan.live:
-                self._store_live_locals(self.plan.live[index])
-            if index == last:
-                break
+        if self.plan.frame_made is None:
+            self._make_frame()
+        for local in members(self.plan.write_stores.get(ENTRY, 0)):
+            self._store_local(local)
+        self.out += bytes((wasm.BLOCK,)) + self.module.block_type(self.function.signature.results)
+        for index, (op, _, start, stop) in enumerate(self.function.instructions[:-1]):
+            if self.plan.stores.get(index):
+                self._store_locals(index, self.plan.stores[index])
             if op == wasm.RETURN:  # leave through the wrapping block, so the epilogue runs
                 self.out += bytes((wasm.BR,)) + unsigned(len(self.plan.enclosing[index]))
             else:
                 self.out += self.module.data[start:stop]
-            self._after(index, op)
+            if index in self.plan.write_stores:
+                self._store_locals(index, self.plan.write_stores[index])
+            if index in self.plan.base_writes:
+                self._store_bases(index, self.plan.base_writes[index])
+            if index in self.plan.layout.temporary_slots:
+                self._store_temporary(index, self.plan.layout.temporary_slots[index])
         self._epilogue()
         types = (*self.function.local_types, I32, I32)
         return wasm.encode_locals(types) + bytes(self.out)
 
     def _move_stack_pointer(self, op: int) -> bytes:
-        return bytes((wasm.I32_CONST,)) + signed(self.plan.frame_bytes) + bytes((op,))
+        return bytes((wasm.I32_CONST,)) + signed(self.plan.layout.frame_bytes) + bytes((op,))
 
-    def _prologue(self) -> None:
-        self.out += bytes((wasm.GLOBAL_GET, _STACK_POINTER_GLOBAL))
+    def _make_frame(self) -> None:
+        self.out += bytes((wasm.GLOBAL_GET, STACK_POINTER_GLOBAL))
         self.out += self._move_stack_pointer(wasm.I32_SUB)
         self.out += bytes((wasm.LOCAL_TEE,)) + unsigned(self.frame_local)
-        self.out += bytes((wasm.GLOBAL_SET, _STACK_POINTER_GLOBAL))
-        self.out += bytes((wasm.BLOCK,)) + self.module.block_type(self.function.signature.results)
+        self.out += bytes((wasm.GLOBAL_SET, STACK_POINTER_GLOBAL))
+
+    def _ensure_frame(self, index: int) -> None:
+        """Make the frame if it may not be there yet; its local is zero until then.
+
+        What follows the end of a block is also reached by branches, of which the facts before
+        that end know nothing.
+        """
+        made = self.plan.frame_made
+        joins = self.function.instructions[index].op in _JOINS
+        if made is None or (made[index] and not joins):
+            return
+        self.out += bytes((wasm.LOCAL_GET,)) + unsigned(self.frame_local)
+        self.out += bytes((wasm.I32_EQZ, wasm.IF, _VOID))
+        self._make_frame()
+        self.out.append(wasm.END)
 
     def _epilogue(self) -> None:
-        self.out += bytes((wasm.END, wasm.LOCAL_GET)) + unsigned(self.frame_local)
-        self.out += self._move_stack_pointer(wasm.I32_ADD)
-        self.out += bytes((wasm.GLOBAL_SET, _STACK_POINTER_GLOBAL, wasm.END))
+        frame = bytes((wasm.LOCAL_GET,)) + unsigned(self.frame_local)
+        self.out.append(wasm.END)
+        if self.plan.frame_made is not None:
+            self.out += frame + bytes((wasm.IF, _VOID))
+        self.out += frame + self._move_stack_pointer(wasm.I32_ADD)
+        self.out += bytes((wasm.GLOBAL_SET, STACK_POINTER_GLOBAL))
+        if self.plan.frame_made is not None:
+            self.out.append(wasm.END)
+        self.out.append(wasm.END)
 
     def _store(self, local: int, offset: int) -> None:
         self.out += bytes((wasm.LOCAL_GET,)) + unsigned(self.frame_local)
         self.out += bytes((wasm.LOCAL_GET,)) + unsigned(local)
         self.out += bytes((wasm.I32_STORE, 2)) + unsigned(offset)
 
-    def _store_live_locals(self, live: int) -> None:
-        for local, offset in self.plan.slots.items():
-            if live >> local & 1 and not self.stored >> local & 1:
-                self._store(local, offset)
-                self.stored |= 1 << local
-                self.spilled += 1
+    def _store_locals(self, index: int, wanted: int) -> None:
+        self._ensure_frame(index)
+        for local in members(wanted):
+            self._store_local(local)
 
-    def _after(self, index: int, op: int) -> None:
-        """Do what has to follow the instruction just copied."""
-        if op in (wasm.LOCAL_SET, wasm.LOCAL_TEE):
-            self.stored &= ~(1 << self.function.instructions[index].immediate)
-        elif op in (wasm.LOOP, wasm.IF, wasm.ELSE, wasm.END, wasm.TRY_TABLE):
-            self.stored = 0  # control may arrive here by another way
-        write = self.plan.writes.get(index)
-        if write is not None and write.local in self.plan.base_slots:
-            self._store_bases(write)
-        if index in self.plan.temporary_slots:
-            self._store_temporary(self.plan.temporary_slots[index])
+    def _store_local(self, local: int) -> None:
+        self._store(local, self.plan.layout.slots[local])
+        self.spilled += 1
 
-    def _store_bases(self, write: _LocalWrite) -> None:
-        offsets = self.plan.base_slots[write.local]
+    def _store_bases(self, index: int, write: LocalWrite) -> None:
+        self._ensure_frame(index)
+        offsets = self.plan.layout.base_slots[write.local]
         if write.bases:
             for local, offset in zip(write.bases, offsets, strict=False):
                 self._store(local, offset)
-        elif write.is_fresh:
+        else:
             self._store(write.local, offsets[0])
 
-    def _store_temporary(self, kept: list[tuple[int, int | None]]) -> None:
+    def _store_temporary(self, index: int, kept: list[tuple[int, int | None]]) -> None:
         self.out += bytes((wasm.LOCAL_SET,)) + unsigned(self.spare_local)
+        self._ensure_frame(index)
         for offset, local in kept:
             self._store(self.spare_local if local is None else local, offset)
         self.out += bytes((wasm.LOCAL_GET,)) + unsigned(self.spare_local)
@@ -265,13 +194,13 @@ def _rewrite(
     module: Module, function: Function, calls: frozenset[int], counts: SpillCounts
 ) -> bytes:
     """Return the new body of ``function``, or its old one if nothing must be kept."""
-    plan = _plan(module, function, calls)
+    plan = plan_frame(module, function, calls)
     if plan is None:
         return function.body
     emitter = _Emitter(module, function, plan)
     body = emitter.body()
     counts.framed += 1
     counts.spilled_locals += emitter.spilled
-    counts.spilled_temporaries += len(plan.temporary_slots)
-    counts.derived_locals += len(plan.base_slots)
+    counts.spilled_temporaries += len(plan.layout.temporary_slots)
+    counts.derived_locals += len(plan.layout.base_slots)
     return body

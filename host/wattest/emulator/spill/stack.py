@@ -60,6 +60,16 @@ _PREFIXED_EFFECTS: dict[int, tuple[int, list[int]]] = {
 }
 _DERIVING = frozenset((wasm.I32_ADD, wasm.I32_SUB, wasm.I32_AND))
 _NEVER_POINTERS = frozenset((wasm.I32_CONST, wasm.GLOBAL_GET, *range(0x45, 0x67)))
+_NUMBERS = _NEVER_POINTERS.union(
+    range(0x2C, 0x30),  # narrow loads
+    (0x3F, 0x40),  # size of the memory
+    range(0x67, 0x6A),  # counts of bits
+    range(0x6C, 0x71),  # products and quotients
+    range(0x74, 0x79),  # shifts
+    (*range(0xA8, 0xAC), 0xC0, 0xC1),  # from floats, extensions of narrow numbers
+)
+"""What makes an i32 that cannot be a pointer, whatever it is made of."""
+_LOWEST_POINTER = 1 << 16
 _REFERENCE = 0x69
 
 
@@ -276,6 +286,50 @@ def locals_behind(
             )
         )
     return frozenset()
+
+
+def pointer_locals(function: Function, stack: OperandStack) -> int:
+    """Return the bit set of locals that may hold a pointer into the heap.
+
+    The others hold only numbers: sizes, flags, characters, static addresses. A parameter may
+    always be a pointer, and so may what comes from a call, a block, or a 32-bit load.
+    """
+    writes = [
+        (local, stack.operands.get(index, ()))
+        for index, (op, local, *_) in enumerate(function.instructions)
+        if op in (wasm.LOCAL_SET, wasm.LOCAL_TEE)
+    ]
+    found, before = (1 << len(function.signature.parameters)) - 1, -1
+    while found != before:
+        before = found
+        for local, producers in writes:
+            if not producers or may_be_pointer(function, stack, producers[0], found):
+                found |= 1 << local
+    return found
+
+
+def may_be_pointer(
+    function: Function, stack: OperandStack, index: int, locals_: int, depth: int = 0
+) -> bool:
+    """Tell whether the i32 made at ``index`` may be a pointer, if only ``locals_`` hold any."""
+    op, immediate, *_ = function.instructions[index]
+    if op in _NUMBERS:
+        return False
+    if op in (wasm.LOCAL_GET, wasm.LOCAL_TEE):
+        return bool(locals_ >> immediate & 1)
+    operands = stack.operands.get(index, ())
+    if not is_derived(op) or len(operands) < 2 or depth > 8:
+        return True
+    if op == wasm.I32_AND and any(_is_small(function, operand) for operand in operands):
+        return False
+    return any(
+        may_be_pointer(function, stack, operand, locals_, depth + 1) for operand in operands
+    )
+
+
+def _is_small(function: Function, index: int) -> bool:
+    op, value, *_ = function.instructions[index]
+    return op == wasm.I32_CONST and 0 <= value < _LOWEST_POINTER
 
 
 def is_derived(op: int) -> bool:
