@@ -58,8 +58,6 @@ def environment(python: Path, home: Path) -> Path:
             *pip,
             "install",
             "--no-compile",
-            "--only-binary",
-            ":all:",
             "--require-hashes",
             "-r",
             lock,
