@@ -204,3 +204,11 @@ def test_fault_a_person_asks_for_ends_in_its_verdict_even_when_asked_twice(
     lasting = kind in {FaultKind.POWER_CUT, FaultKind.UNPLUG}
     assert len(played.judged) == len(applied) == (1 if lasting else 2)
     assert all(judged.passed and judged.kind == kind.value for judged in played.judged)
+
+
+def test_fault_at_the_very_end_is_judged_after_it() -> None:
+    fault = 'kind = "power-cut"\nnode = "feeder"\nat = "119s"\nfor = "30s"\nflash_operation = 30'
+    played = Bench(faults=[fault]).play()
+    assert played.end.reasons == ()
+    assert played.end.total.load_import_wh == "20.000000"
+    assert played.judged[0].passed

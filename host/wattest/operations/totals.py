@@ -99,7 +99,9 @@ def compare(
     truth = load.energy_between(0, duration_ns)
     lost = Energy(import_nj=Fraction(0), export_nj=Fraction(0))
     for first, last in unmetered:
-        lost += load.energy_between(max(first, 0), min(last, duration_ns))
+        begin, end = max(first, 0), min(last, duration_ns)
+        if begin < end:  # a cut may come after the load has ended
+            lost += load.energy_between(begin, end)
     budget = error_budget(load, node.spec.chip, node.board, 0, duration_ns)
     power_uw = max(abs(load.power.minimum), abs(load.power.maximum))
     cuts_nj = len(unmetered) * power_uw * 2 * interval_ms
