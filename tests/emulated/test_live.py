@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import signal
 import stat
@@ -211,6 +212,34 @@ def test_vanished_port_is_told_and_collection_goes_on_when_it_is_back(tmp_path: 
         assert record.kid == earlier.kid, "the key came back with the flash"
         assert record.import_milliwatthours >= earlier.import_milliwatthours
         assert end(events, control).passed
+    finally:
+        boards.end()
+    audit(out)
+    check_complete(out)
+
+
+@pytest.mark.long
+def test_boards_killed_again_and_again_number_no_record_twice(tmp_path: Path) -> None:
+    boards, out = Boards(tmp_path / "boards", count=2), tmp_path / "out"
+    boards.start()
+    control = RunControl()
+    events = collect_live(boards.file, out, control=control)
+    rng = random.Random(1)
+    try:
+        for life in range(1, 13):
+            for _ in range(rng.randint(1, 12)):
+                wait_for(
+                    events,
+                    lambda e, life=life: is_reading(e) and e.verdict.record.bootcount == life,
+                    f"reading of life {life}",
+                )
+            boards.end(signal.SIGKILL)
+            boards.start()
+            wait_for(events, is_change("unplugged"), "port that vanished")
+        seen = wait_for(events, is_reading, "reading")
+        assert worst_of(seen) < Severity.ERROR
+        finished = end(events, control)
+        assert finished.passed, finished.reasons
     finally:
         boards.end()
     audit(out)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from wattest.emulator.pacing import Pacer
 from wattest.ledger import CheckpointSigner, Ledger
-from wattest.operations.bench import PRE_ROLL_NS, BenchNode, EmulatedBench
+from wattest.operations.bench import BenchNode, EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.control import RunControl
 from wattest.operations.events import (
@@ -35,7 +35,7 @@ class SoakReport:
     """What the boards have done since they came up.
 
     Args:
-        elapsed_ns: their time.
+        elapsed_ns: their time since all were up.
         boards: how many.
         logged: records verified and logged.
         refused: records refused or received twice without reason.
@@ -78,6 +78,7 @@ class Soak:
         self._bench = bench
         self._nodes = tuple(nodes)
         self._counts: Counter[str] = Counter()
+        self._begun_ns = 0
         signer = CheckpointSigner("wattest/soak", entropy(32))
         self._links = Links(bench, epoch_ms=epoch_ms, emit=self._take, frames=None)
         self._collector = Collector(
@@ -100,6 +101,7 @@ class Soak:
         world = self._bench.world
         pacer = Pacer(world, speed=speed, monotonic_ns=monotonic_ns, wait=wait_ns)
         report_at_ns = 0
+        self._begun_ns = world.now_ns
 
         def keep_going() -> bool:
             return not control.stopped and monotonic_ns() < report_at_ns
@@ -113,7 +115,7 @@ class Soak:
         boards = [node.board for node in self._nodes]
         counts = self._counts
         return SoakReport(
-            elapsed_ns=self._bench.world.now_ns - PRE_ROLL_NS,
+            elapsed_ns=self._bench.world.now_ns - self._begun_ns,
             boards=len(boards),
             logged=counts["logged"],
             refused=counts["refused"],
