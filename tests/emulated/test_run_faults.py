@@ -212,3 +212,31 @@ def test_fault_at_the_very_end_is_judged_after_it() -> None:
     assert played.end.reasons == ()
     assert played.end.total.load_import_wh == "20.000000"
     assert played.judged[0].passed
+
+
+def test_fault_of_one_node_is_never_blamed_on_another() -> None:
+    other = '[[node]]\nname = "meter"\nload = { kind = "constant", power_w = 90 }\n'
+    faults = [
+        'kind = "forge"\nnode = "feeder"\nat = "31s"\nbit = 3',
+        'kind = "bus-nack"\nnode = "meter"\nat = "31s"\nfor = "20s"',
+    ]
+    played = Bench(faults=faults, extra=other).play()
+    assert played.end.reasons == ()
+    assert {(j.node, j.kind): j.got for j in played.judged} == {
+        ("feeder", "forge"): "bad-signature",
+        ("meter", "bus-nack"): "status",
+    }
+
+
+def test_finding_of_one_node_is_no_verdict_on_another() -> None:
+    other = '[[node]]\nname = "meter"\nload = { kind = "constant", power_w = 90 }\n'
+    faults = [
+        'kind = "flip-bit"\nnode = "feeder"\nat = "31s"\nbit = 77\nexpect = ["status"]',
+        'kind = "bus-nack"\nnode = "meter"\nat = "31s"\nfor = "20s"',
+    ]
+    played = Bench(faults=faults, extra=other).play()
+    assert {judged.node: judged.passed for judged in played.judged} == {
+        "feeder": False,
+        "meter": True,
+    }
+    assert len(played.end.reasons) == 1
