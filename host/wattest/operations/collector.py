@@ -77,6 +77,7 @@ class _Lane:
     twin: Twin
     candidate: Enrolment | None = None
     enrolled: bool = False
+    proved: bool = False
     held: list[RecordReceived] = field(default_factory=list)
 
 
@@ -241,13 +242,14 @@ class Collector:
             asset=expected.asset,
         )
         lane.enrolled = self._verifier.enrolment(lane.candidate.kid) is not None
+        lane.proved |= lane.enrolled
         if not lane.enrolled:
             lane.session.command(Op.IDENTIFY, lane.nonce)
 
     def _take(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
-        if not lane.enrolled:
-            return self._hold(lane, received, now_ms)
         verdict = self._verifier.check(received.data, received_ms=now_ms)
+        if not lane.enrolled and not verdict.accepted:  # records of an older key of it go on
+            return self._hold(lane, received, now_ms)
         record = verdict.record
         if record is None or not verdict.accepted:
             return [self._refused(lane, received, verdict, now_ms)]
@@ -281,7 +283,8 @@ class Collector:
         provisioned, is refused: such a node is never enrolled.
 
         A node with a backlog cannot answer before its window moves. A whole window of records
-        under its key shows that it holds the key; the answer comes behind them.
+        under its key shows that it holds the key; the answer comes behind them. That is enough
+        for the first key on a link only: a second one must know the command key, and answer.
         """
         candidate = lane.candidate
         known = {item.position for item in lane.held}
@@ -295,13 +298,13 @@ class Collector:
         if not verdict.accepted or record is None:
             return [self._refused(lane, received, verdict, now_ms)]
         lane.held.append(received)
-        if record.nonce != lane.nonce and len(lane.held) < WINDOW_RECORDS:
+        if record.nonce != lane.nonce and (lane.proved or len(lane.held) < WINDOW_RECORDS):
             return []
         entry = NewEntry(kind=EntryKind.ENROLMENT, body=candidate.to_cbor())
         (receipt,) = self._ledger.append([entry])
         self._verifier.enrol(candidate)
         self._on_enrolled(candidate, receipt.index)
-        lane.enrolled = True
+        lane.enrolled = lane.proved = True
         held, lane.held = sorted(lane.held, key=lambda item: item.position), []
         events: list[RunEvent] = [
             NodeChanged(node=lane.expected.name, now_ms=now_ms, state="enrolled"),

@@ -166,6 +166,46 @@ def test_another_board_on_the_link_is_asked_anew_and_the_old_records_are_forgott
     assert readings(talk) == second.journal
 
 
+def test_impostor_on_the_link_of_an_enrolled_node_stays_out_whatever_it_sends() -> None:
+    """It has a key of its own and says the right serial, but commands mean nothing to it."""
+    talk = Talk()
+    true = talk.enrol(TalkingNode())
+    false = talk.nodes["turbine"] = TalkingNode(2, serial="demo-0001", command_key=bytes(32))
+    for _ in range(3 * WINDOW_RECORDS):
+        false.seal()
+    false.say_hello()
+    talk.step(20)
+    talk.flush()
+    assert [enrolment.kid for enrolment, _ in talk.enrolled] == [true.kid]
+    assert readings(talk) == true.journal
+    assert false.acknowledged == 0
+    talk.nodes["turbine"] = true
+    true.seal()
+    true.say_hello()
+    talk.step(4)
+    talk.flush()
+    assert readings(talk) == true.journal
+
+
+def test_node_with_a_new_key_sends_the_records_of_its_old_one_first() -> None:
+    """A node that lost its counter makes a new key; what it sealed before is still owed."""
+    talk = Talk()
+    node = talk.enrol(TalkingNode())
+    old = [node.seal() for _ in range(2 * WINDOW_RECORDS)]
+    new = talk.nodes["turbine"] = TalkingNode(2, serial="demo-0001")
+    new.journal = list(node.journal)
+    new.acknowledged, new.counter = node.acknowledged, node.counter
+    new.seal()
+    new.say_hello()
+    for _ in range(6):
+        talk.step(3)
+        talk.flush()
+    assert [enrolment.kid for enrolment, _ in talk.enrolled] == [node.kid, new.kid]
+    assert set(old) <= set(readings(talk))
+    assert readings(talk) == new.journal
+    assert new.acknowledged == len(new.journal)
+
+
 # ---- commit, then acknowledge ----
 
 
