@@ -36,12 +36,12 @@ class Memory:
         if twin is not None:
             self._by_kid[enrolment.kid] = twin
 
-    def logged(self, record: Record, index: int) -> None:
-        """Fold a record that was verified when it was logged."""
+    def logged(self, record: Record, index: int, verdict: Verdict) -> None:
+        """Fold a record that was verified when it was logged, with what was found in it."""
         self._settler.add(record, index=index)
         twin = self._by_kid.get(record.kid)
         if twin is not None:
-            twin.apply(record, index=index, verdict=Verdict(record=record))
+            twin.apply(record, index=index, verdict=verdict)
 
 
 def twin_of(live: LivePort) -> Twin:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from wattest.ledger import EntryKind, LedgerView
 from wattest.ledger.store import Store
-from wattest.verify import Verifier
+from wattest.verify import Verdict, Verifier
 from wattest.wire import Enrolment, Record, parse_enrolment, parse_record
 
 
@@ -16,8 +16,8 @@ class Rememberer(Protocol):
     def enrolled(self, enrolment: Enrolment, index: int) -> None:
         """An enrolment is logged at ``index``."""
 
-    def logged(self, record: Record, index: int) -> None:
-        """A record is logged at ``index``; its key's enrolment came before it."""
+    def logged(self, record: Record, index: int, verdict: Verdict) -> None:
+        """A record is logged at ``index``, with these findings; its key was enrolled before."""
 
 
 def restored_verifier(
@@ -39,9 +39,9 @@ def restored_verifier(
                 rememberer.enrolled(enrolment, entry.index)
         elif entry.kind in (EntryKind.READING, EntryKind.EVENT):
             record = parse_record(entry.body)
-            verifier.fold(record)
+            verdict = verifier.fold(record)
             if rememberer is not None:
-                rememberer.logged(record, entry.index)
+                rememberer.logged(record, entry.index, verdict)
     return verifier
 
 

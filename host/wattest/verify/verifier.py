@@ -123,19 +123,24 @@ class Verifier:
         """Tell whether a key is enrolled."""
         return kid in self._streams
 
-    def fold(self, record: Record) -> None:
+    def fold(self, record: Record) -> Verdict:
         """Take up a record that our own ledger holds, so that the next one has a predecessor.
 
         Args:
             record: of an enrolled key, verified when it was logged; later records of a key after
-                earlier ones. The last of each of its streams is enough, in ledger order.
+                earlier ones. The last of each of its streams is enough, in ledger order, but then
+                what was left out is found missing.
+
+        Returns:
+            What steps 4 and 6 to 12 find in it again; its age at reception is not known any more.
 
         Raises:
             KeyError: its key is not enrolled.
         """
         stream = self._streams[record.kid]
-        stream.advance(record)
-        stream.times.observe(record)
+        found: list[Finding] = []
+        steps.check_enrolment(stream, record, found)
+        return self._judge(stream, record, found, None)
 
     def check(self, data: bytes, *, received_ms: int | None = None) -> Verdict:
         """Verify one record.
