@@ -86,7 +86,8 @@ def test_stopped_run_is_sound_and_claims_nothing_final(faults: list[str], tmp_pa
 def test_run_that_is_left_is_sound_as_far_as_it_goes(seconds: int, tmp_path: Path) -> None:
     scenario = Bench(contract=True).scenario()
     events: list[RunEvent] = []
-    with closing(run(scenario, RunOptions(out=tmp_path / "OUT"))) as told:  # type: ignore[type-var]
+    told = run(scenario, RunOptions(out=tmp_path / "OUT"))
+    with closing(told):  # type: ignore[type-var]
         for event in told:
             events.append(event)
             if seconds < 0 or is_past(event, scenario.epoch_ms, seconds):

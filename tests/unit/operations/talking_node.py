@@ -12,10 +12,10 @@ from hashlib import sha256
 from typing import Any
 
 from ledger_samples import EPOCH_MS, INTERVAL_MS, SampleNode
-from wattest.ledger import Ledger
+from wattest.ledger import EntryKind, Ledger
 from wattest.ledger.store import Store
 from wattest.operations.collector import Collector, ExpectedNode
-from wattest.operations.events import RunEvent
+from wattest.operations.events import RecordRefused, RunEvent
 from wattest.store import MemoryStore
 from wattest.twin import Twin
 from wattest.verify import Enrolment, EnrolmentKind, Verifier
@@ -236,3 +236,19 @@ class Talk:
         self.step(2)
         assert self.collector.enrolment("turbine") is not None
         return node
+
+
+def codes(events: list[RunEvent]) -> list[str]:
+    """Return the findings of what was refused."""
+    refused = [event for event in events if isinstance(event, RecordRefused)]
+    return [finding.code.value for event in refused for finding in event.verdict.findings]
+
+
+def readings(talk: Talk) -> list[bytes]:
+    """Return the bodies of logged records."""
+    kinds = {EntryKind.READING, EntryKind.EVENT}
+    return [entry.body for entry in talk.ledger.entries() if entry.kind in kinds]
+
+
+def record_frame(position: int, data: bytes) -> bytes:
+    return encode_frame(FrameKind.RECORD, position.to_bytes(4) + data)
