@@ -6,9 +6,7 @@
     ├── LinkError                cannot talk to the node                             exit 3
     │   ├── LinkClosed
     │   ├── LinkTimeout
-    │   └── ProtocolError        abstract
-    │       ├── LocalProtocolError    we broke the session rules: our bug
-    │       └── RemoteProtocolError   the node did: evidence, kept with its bytes
+    │   └── LocalProtocolError   we broke the session rules: our bug
     ├── DecodeError              bytes are not what they claim: format, offset, rule exit 1
     │   ├── CborError · CoseError · RecordError · FrameError · NoteError
     ├── VerificationError        evidence does not hold                              exit 1
@@ -100,31 +98,10 @@ class LinkTimeout(LinkError):
         self.received_bytes = received_bytes
 
 
-class ProtocolError(LinkError):
-    """The session rules were broken; raised only as one of the two below."""
-
-    code = "protocol"
-
-
-class LocalProtocolError(ProtocolError):
+class LocalProtocolError(LinkError):
     """We broke the session rules: a bug in the caller."""
 
     code = "protocol-local"
-
-
-class RemoteProtocolError(ProtocolError):
-    """The node broke the session rules; the bytes are evidence.
-
-    Args:
-        message: the rule and what was seen.
-        evidence: the bytes as received.
-    """
-
-    code = "protocol-remote"
-
-    def __init__(self, message: str, *, evidence: bytes = b"") -> None:
-        super().__init__(message)
-        self.evidence = evidence
 
 
 class DecodeError(WattestError):

@@ -89,13 +89,3 @@ def format_decimal(value: Fraction | int, places: int) -> str:
     sign = "-" if scaled < 0 else ""
     digits = str(abs(scaled)).rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
-
-
-def round_half_up(numerator: int, denominator: int) -> int:
-    """Divide integers and round to the nearest; ties go towards plus infinity.
-
-    Args:
-        numerator: any integer.
-        denominator: > 0.
-    """
-    return (2 * numerator + denominator) // (2 * denominator)

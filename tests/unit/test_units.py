@@ -11,7 +11,6 @@ from wattest.units import (
     format_duration,
     parse_decimal,
     parse_duration_ns,
-    round_half_up,
 )
 
 
@@ -57,7 +56,3 @@ def test_rounding_to_places_takes_ties_to_even():
     assert format_decimal(Fraction(5, 1000), 2) == "0.00"
     assert format_decimal(Fraction(15, 1000), 2) == "0.02"
     assert format_decimal(Fraction(-25, 10), 0) == "-2"
-
-
-def test_rounding_integers_takes_ties_upwards():
-    assert [round_half_up(n, 2) for n in (-3, -1, 1, 3)] == [-1, 0, 1, 2]

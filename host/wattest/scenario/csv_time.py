@@ -13,7 +13,6 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 # Month and day names depend on the machine's language, so only digits are read.
 _PATTERN_LETTERS = set("YmdHMSfzyIpj")
 
-ABSOLUTE_FORMATS = ("iso", "unix", "unix_ms")
 _DECIMAL_UNITS_NS = {"elapsed": NS_PER_S, "unix": NS_PER_S, "unix_ms": NS_PER_MS}
 
 

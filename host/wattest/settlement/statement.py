@@ -81,13 +81,6 @@ class Line:
     usage: tuple[Usage, ...]
     flags: tuple[Flag, ...]
 
-    @property
-    def total_quantity(self) -> Fraction:
-        """Billed quantity in price units; the active share on a subscription."""
-        if self.quantity is None:
-            return self.active
-        return Fraction(self.metered + self.estimated, self.quantity.base_per_unit)
-
 
 # Not slots: encoding and digests are computed once, on first use, and kept beside the fields.
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,6 @@ from wattest.tui.marks import Tone, fault_mark
 from wattest.tui.node_view import NodeView
 
 LOG_LINES_MAX = 500
-CHECKPOINTS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
