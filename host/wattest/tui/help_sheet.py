@@ -7,8 +7,9 @@ from rich.text import Text
 from wattest.tui.sheet import Sheet
 
 _HELP = """\
-Nodes sign readings; the host verifies each one, mirrors it in a twin, logs it in a ledger that
-only grows, and settles contracts from it. You may attack a node; the attack must be caught.
+Nodes sign readings; the host verifies each one, mirrors it in a twin, logs
+it in a ledger that only grows, and settles contracts from it. You may attack
+a node; the attack must be caught.
 
 KEYS
   space          pause, go on
@@ -22,7 +23,7 @@ KEYS
   q, Ctrl-C      quit; a run with --out is complete and can be verified
 
 ATTACKS on the selected node, and what must come of them
-  p  cut power    recovered: nothing acknowledged is lost, nothing is counted twice
+  p  cut power    recovered: nothing acknowledged is lost, nothing twice
   u  unplug       recovered: the node sends what it kept
   f  flip a bit   frame-lost: the damaged frame is dropped and sent again
   F  forge        bad-signature: a changed record in a whole frame is refused
@@ -33,13 +34,15 @@ MARKS, always a sign and a word
   ✓ verified     signed by the node's key, checked, logged
   ~ stale        verified, but older than three intervals, or of unknown age
   ! in doubt     signed, but a finding contradicts it; kept as evidence
-  ✗ refused      not signed by a key we know: not believed, no value rests on it
+  ✗ refused      not signed by a key we know: no value rests on it
   ✗ not counted  signed, but repeats or contradicts an earlier record
+  ✗ frame lost   damaged on the wire; the node sends it again
   · no reading   nothing has been verified yet
-  TEST           a statement that rests on anything but real nodes and their own sensors
+  TEST           it rests on anything but real nodes and their own sensors
 
-Power in the table is what the newest record states. In the plot it is the mean between two
-readings, from the registers, beside what the plant model expects from weather and settings.
+Power in the table is what the newest record states. In the plot it is the
+mean between two readings, from the registers, beside what the plant model
+expects from weather and settings.
 """
 
 
