@@ -73,8 +73,19 @@ def _add_values(group: argparse._ArgumentGroup) -> None:
         help="which way a positive power flows (default: import, taken from the grid)",
     )
     add("--voltage-column", default="", metavar="C", help="volts (default: the board's nominal)")
-    add("--decimal", choices=(".", ","), default=".", help="decimal mark (default: .)")
-    add("--interpolation", choices=("hold", "linear"), default="hold", help="between rows")
+    add(
+        "--decimal",
+        choices=(".", ","),
+        default=".",
+        metavar="MARK",
+        help="decimal mark, . or , (default: .)",
+    )
+    add(
+        "--interpolation",
+        choices=("hold", "linear"),
+        default="hold",
+        help="between rows (default: hold)",
+    )
 
 
 def _add_rows(group: argparse._ArgumentGroup) -> None:
@@ -87,18 +98,37 @@ def _add_rows(group: argparse._ArgumentGroup) -> None:
         help="time column; again for a second one (default: the first)",
     )
     add(
-        "--time-format", default="iso", metavar="F", help="iso, elapsed, unix, unix_ms or strptime"
+        "--time-format",
+        default="iso",
+        metavar="F",
+        help="iso, elapsed (seconds), unix, unix_ms, or a strptime pattern (default: iso)",
     )
-    add("--time-zone", default="UTC", metavar="Z", help="UTC or +01:00, for times without one")
+    add(
+        "--time-zone",
+        default="UTC",
+        metavar="Z",
+        help="UTC or +01:00, for times without one (default: UTC)",
+    )
     add("--step", type=duration_s, metavar="T", help="distance of rows that have no time")
     add("--delimiter", default="", metavar="D", help="one of , ; tab | (default: found)")
     add("--skip-rows", type=index, default=0, metavar="N", help="lines before the header")
     add("--skip", type=duration_s, default=0, metavar="T", help="leave out the beginning")
     fills = ("refuse", "hold", "linear", "zero")
-    add("--missing", choices=fills, default="refuse", help="cells that hold no number")
-    add("--gap", choices=fills, default="refuse", help="rows that are missing")
-    add("--backward", choices=("refuse", "drop"), default="refuse", help="time that runs back")
-    add("--end", choices=("refuse", "zero", "hold", "repeat"), default="refuse", help="beyond it")
+    refused = "(default: refuse)"
+    add("--missing", choices=fills, default="refuse", help=f"cells without a number {refused}")
+    add("--gap", choices=fills, default="refuse", help=f"rows that are missing {refused}")
+    add(
+        "--backward",
+        choices=("refuse", "drop"),
+        default="refuse",
+        help=f"time that runs back {refused}",
+    )
+    add(
+        "--end",
+        choices=("refuse", "zero", "hold", "repeat"),
+        default="refuse",
+        help=f"beyond the last row {refused}",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
