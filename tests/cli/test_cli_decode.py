@@ -13,7 +13,7 @@ import pytest
 from wattest.cli import decode_kinds, main
 from wattest.errors import CborError, CoseError, RecordError, UsageError
 from wattest.ledger import CheckpointSigner
-from wattest.wire import encode_frame, encode_line
+from wattest.wire import cbor, encode_frame, encode_line, kid_of, spki_der
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "records.json").read_text())
 RECORDS = [bytes.fromhex(vector["record"]) for vector in VECTORS["records"]]
@@ -90,6 +90,21 @@ def test_stream_is_split_into_text_frames_and_damage(
     assert "damaged frame" in kinds
     assert document["parts"][1]["parts"][0]["serial"] == VECTORS["serial"]
     assert document["parts"][3]["bytes"] == 256
+
+
+def test_hello_and_reply_of_a_node_are_told_by_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = bytes(range(64))
+    kid = kid_of(spki_der(key))
+    hello = {1: kid, 2: "HP-0001", 3: 0, 4: 9, 5: 7, 6: 3, 7: 1, 8: key}
+    stream = encode_frame(2, cbor.encode(hello)) + encode_frame(3, cbor.encode({1: 4, 2: 0}))
+    code, document = decoded([stream.hex()], capsys)
+    assert code == 0
+    told, answered = document["parts"]
+    assert (told["kid"], told["serial"]) == (kid.hex(), "HP-0001")
+    assert (told["next_position"], told["unacknowledged_position"]) == (9, 7)
+    assert (answered["counter"], answered["refusal"]) == (4, 0)
 
 
 def test_lines_to_a_node_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:

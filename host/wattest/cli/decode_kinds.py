@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from wattest.cli.second_look import SecondLook, look_again
@@ -27,6 +27,7 @@ from wattest.wire.describe import (
     decimal_text,
     describe_record,
 )
+from wattest.wire.message import parse_hello, parse_reply
 from wattest.wire.note import parse_checkpoint, parse_note
 
 _DEPTH_MAX = 16
@@ -234,8 +235,10 @@ def _explain_item(item: Frame | Text | FrameFault, key: bytes | None) -> Explain
         if name == "record":
             fields.append(("position", int.from_bytes(item.body[:4])))
             parts = (explain_record(item.body[4:], key=key),)
-        elif name in {"hello", "reply"}:
-            fields.append(("body", cbor.decode(item.body)))
+        elif name == "hello":
+            fields.extend(asdict(parse_hello(item.body)).items())
+        elif name == "reply":
+            fields.extend(asdict(parse_reply(item.body)).items())
         elif name == "taken":
             fields.append(("bytes", int.from_bytes(item.body)))
     except DecodeError as error:
