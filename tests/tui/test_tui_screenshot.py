@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scripted import keep, story, whole_story
 
-from wattest.errors import StoreError
+from wattest.errors import StoreError, UsageError
 from wattest.operations.stored import stored_events
 from wattest.tui import save_screenshot
 
@@ -60,3 +60,16 @@ def test_picture_fetches_nothing_and_is_the_same_every_time(tmp_path: Path) -> N
 def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no/a\.svg: cannot be written: No such file"):
         save_screenshot(story(), tmp_path / "no" / "a.svg")
+
+
+def test_picture_of_a_node_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--node lam: expected one of .*lamp"):
+        save_screenshot(story(), tmp_path / "a.svg", node="lam")
+    assert not (tmp_path / "a.svg").exists()
+
+
+def test_picture_in_another_format_is_refused_before_the_run_begins(tmp_path: Path) -> None:
+    events = story()
+    with pytest.raises(UsageError, match=r"a\.png: expected a name that ends in \.svg"):
+        save_screenshot(events, tmp_path / "a.png")
+    assert list(events)

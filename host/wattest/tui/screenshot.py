@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from wattest.errors import StoreError
+from wattest.errors import StoreError, UsageError
 from wattest.operations.control import RunControl
 from wattest.operations.events import Progressed, RunEvent
 from wattest.tui.app import BenchApp
@@ -44,9 +44,12 @@ def save_screenshot(
         kept: the run is over and only told again; the picture says so.
 
     Raises:
+        UsageError: the file's name does not end in .svg, or no node has that name.
         StoreError: the file cannot be written.
         WattestError: what the run raised.
     """
+    if path.suffix.lower() != ".svg":
+        raise UsageError(f"--screenshot {path}: expected a name that ends in .svg")
     view = RunView(first_state="kept" if kept else "running")
     svg = ""
     for event in events:
@@ -63,8 +66,10 @@ def save_screenshot(
 async def _draw(view: RunView, node: str, size: tuple[int, int], *, kept: bool) -> str:
     app = BenchApp(view, RunControl(), kept=kept)
     names = [info.name for info in view.nodes]
+    if node and node not in names:
+        raise UsageError(f"--node {node}: expected one of {', '.join(names)}")
     async with app.run_test(size=size) as pilot:
-        if node in names:
+        if node:
             app.select(names.index(node))
         await pilot.pause()
         svg = app.export_screenshot(title="wattest")
