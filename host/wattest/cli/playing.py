@@ -51,16 +51,23 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
 
 
 def _play_live(scenario: Scenario, options: RunOptions, control: RunControl) -> int:
+    from wattest.cli.summary import show_verdict
     from wattest.operations.run import run
     from wattest.tui import run_tui
 
+    kept = "" if options.out is None else str(options.out)
     with ExitStack() as stack:
         if options.out is None:
             # The ledger's screen opens the file beside the run, so there has to be one.
             folder = stack.enter_context(TemporaryDirectory(prefix="wattest-"))
             options = replace(options, out=Path(folder) / "run")
         finished = run_tui(lambda: run(scenario, options, control), control)
-    return 0 if finished is None or finished.passed else 1
+    if finished is None:
+        if kept:
+            print(f"left before its end; kept in {kept}: wattest verify {kept}")
+        return 0
+    show_verdict(finished, out=kept)
+    return 0 if finished.passed else 1
 
 
 @contextmanager

@@ -26,8 +26,13 @@ def show(started: RunStarted, finished: RunFinished) -> None:
         print(statement_line(drawn))
     size, root = _checkpoint(finished.checkpoint)
     print(f"ledger: {finished.entries} entries, checkpoint size {size}, root {root}")
-    if started.out:
-        print(f"kept in {started.out}: wattest verify {started.out}")
+    show_verdict(finished, out=started.out)
+
+
+def show_verdict(finished: RunFinished, *, out: str) -> None:
+    """Print where the run is kept, if it is, and whether every verdict is as expected."""
+    if out:
+        print(f"kept in {out}: wattest verify {out}")
     if finished.passed:
         print(good("PASS: every verdict is as the scenario expects"))
     for reason in finished.reasons:

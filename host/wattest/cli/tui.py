@@ -9,6 +9,11 @@ from wattest.cli.options import Commands, add_json, duration_s
 from wattest.cli.output import has_terminal
 from wattest.errors import UsageError
 
+_DESCRIPTION = """\
+Open a kept run, or collect from boards that are up, in the terminal interface. Boards are
+those that `wattest board up` announced, or those of a file.
+"""
+
 _EXAMPLES = """\
 examples:
   wattest tui OUT
@@ -23,8 +28,7 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "tui",
         help="look at a kept run, or collect from boards, in the terminal interface",
-        description="Open a kept run, or collect from boards that are up, in the terminal "
-        "interface. Boards are those that `wattest board up` announced, or those of a file.",
+        description=_DESCRIPTION,
         epilog=_EXAMPLES,
     )
     which = parser.add_mutually_exclusive_group(required=True)
@@ -79,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if options := [name for name, value in given.items() if value]:
         raise UsageError(f"tui: {options[0]} goes with --live")
     if not has_terminal():
-        raise UsageError("tui: needs a terminal", hint="`wattest demo --headless` does not")
+        raise UsageError("tui: needs a terminal", hint="`--screenshot FILE.svg` does not")
     from wattest.operations.control import RunControl
     from wattest.operations.stored import stored_events
     from wattest.tui import run_tui
