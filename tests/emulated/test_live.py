@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -251,6 +252,7 @@ def test_port_that_was_never_there_is_one_line_and_exit_3(
 ) -> None:
     document = json.loads((shared.home / "boards.json").read_text())
     document["boards"][0]["port"] = "/dev/no-such-port"
+    document["pid"] = os.getpid()
     (tmp_path / "boards.json").write_text(json.dumps(document))
     command = ["tui", "--live", "--headless", "--ports", str(tmp_path / "boards.json")]
     assert main(command) == 3

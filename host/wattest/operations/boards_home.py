@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError, StoreError
-from wattest.operations.live_ports import FORMAT, PortsFile, ports_document
+from wattest.operations.live_ports import FORMAT, PortsFile, ports_document, process_runs
 from wattest.operations.rundir import write_whole
 
 STATE_NAME = "boards.json"
@@ -144,19 +144,7 @@ def _announced_by(path: Path) -> int:
         pid = int(json.loads(path.read_bytes())["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-    return pid if pid > 0 and _runs(pid) else 0
-
-
-def _runs(pid: int) -> bool:
-    if not hasattr(os, "fork"):  # signal 0 would end the process on Windows
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return pid if pid > 0 and process_runs(pid) else 0
 
 
 def _check_owner(folder: Path) -> None:

@@ -41,7 +41,7 @@ from wattest.operations.live_nodes import (
     refused_fault,
     twin_of,
 )
-from wattest.operations.live_ports import LivePort, PortsFile
+from wattest.operations.live_ports import LivePort, PortsFile, address_now
 from wattest.operations.live_reader import PortLost, PortOpened, PortRead, PortReader, Report
 from wattest.operations.live_summary import finished
 from wattest.operations.restore import restored_verifier
@@ -93,7 +93,7 @@ def collect_live(
         StoreError: the ledger could not be written; nothing that was acknowledged is lost.
     """
     with ExitStack() as stack:
-        ports = [stack.enter_context(open_port(live.address)) for live in file.ports]
+        ports = [stack.enter_context(_open(file, live)) for live in file.ports]
         clock = SteadyClock(
             utc_ms=utc_ms, monotonic_ns=monotonic_ns, anchor_ms=file.started_ms, speed=file.speed
         )
@@ -110,6 +110,10 @@ def collect_live(
         yield from collection.begin(ports, duration_s)
         yield from collection.go_on()
         yield from collection.finish()
+
+
+def _open(file: PortsFile, live: LivePort) -> Port:
+    return open_port(address_now(file, live))
 
 
 class _Collection:
@@ -194,7 +198,7 @@ class _Collection:
     def _lay(self, live: LivePort, port: Port, twin: Twin) -> None:
         name = live.expected.name
         self._collector.attach(live.expected, twin)
-        reader = PortReader(name, port, reopen=partial(open_port, live.address), inbox=self._inbox)
+        reader = PortReader(name, port, reopen=partial(_open, self._file, live), inbox=self._inbox)
         self._lines[name] = _Line(live=live, reader=reader, twin=twin)
 
     def _enrol_known(self, live: LivePort) -> None:

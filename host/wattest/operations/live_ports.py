@@ -15,13 +15,14 @@ boards. Without `public_key` the node has to answer a challenge before it is enr
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from wattest.errors import ConfigError
+from wattest.errors import ConfigError, LinkError
 from wattest.operations.collector import ExpectedNode
 from wattest.verify import EnrolmentKind
 
@@ -31,6 +32,7 @@ _COMMAND_KEY_BYTES = 32
 _PUBLIC_KEY_BYTES = 64
 _CFG_BYTES = 16
 _DEMO_MARK = "DEMO-"
+_START_HINT = "start them with `wattest board up`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,59 @@ class PortsFile:
         started_ms: UTC ms at which the boards' time ran ahead of, or beside, real time.
         speed: seconds of the boards per real second; 1 for real boards.
         pid: process that keeps emulated boards up, or 0.
+        path: the file itself, or None.
     """
 
     ports: tuple[LivePort, ...]
     started_ms: int = 0
     speed: Fraction = Fraction(1)
     pid: int = 0
+    path: Path | None = None
+
+
+def address_now(file: PortsFile, live: LivePort) -> str:
+    """Return where a port is now.
+
+    A pseudo terminal whose program has died is somebody else's before long. So announced boards
+    are looked for in their announcement, each time anew.
+
+    Args:
+        file: as it was read at the beginning.
+        live: one of its ports.
+
+    Raises:
+        LinkError: the boards are not up, or others are announced in their place.
+    """
+    if file.path is None or not file.pid:
+        return live.address
+    try:
+        now = read_ports(file.path)
+    except ConfigError as exc:
+        raise LinkError(f"{live.address}: is not up: {exc}", hint=_START_HINT) from exc
+    if not process_runs(now.pid):
+        raise LinkError(
+            f"{live.address}: is not up: the boards' process {now.pid} is gone", hint=_START_HINT
+        )
+    for other in now.ports:
+        if other.expected == live.expected and other.public_key == live.public_key:
+            return other.address
+    raise LinkError(
+        f"{live.address}: another board is announced in the place of {live.expected.serial}",
+        hint="collect from it into another folder",
+    )
+
+
+def process_runs(pid: int) -> bool:
+    """Tell whether a process of this machine runs; where nobody can tell, that it does not."""
+    if pid <= 0 or not hasattr(os, "fork"):  # signal 0 would end the process on Windows
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def ports_document(file: PortsFile) -> dict[str, Any]:
@@ -120,6 +169,7 @@ def read_ports(path: Path) -> PortsFile:
         started_ms=top.get("started_ms", int, 0),
         speed=speed,
         pid=top.get("pid", int, 0),
+        path=path,
     )
 
 

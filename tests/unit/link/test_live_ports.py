@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wattest.errors import ConfigError
+from wattest.errors import ConfigError, LinkError
 from wattest.operations.live_nodes import enrolment_of
-from wattest.operations.live_ports import PortsFile, ports_document, read_ports
+from wattest.operations.live_ports import PortsFile, address_now, ports_document, read_ports
 from wattest.verify import EnrolmentKind
 
 REAL: dict[str, Any] = {
@@ -62,7 +66,36 @@ def test_what_is_written_is_read_again(folder: Path) -> None:
     file = read(folder, EMULATED, pid=12, speed="10")
     path = folder / "again.json"
     path.write_text(json.dumps(ports_document(file)))
-    assert read_ports(path) == file
+    assert read_ports(path) == replace(file, path=path)
+
+
+def test_port_of_boards_that_are_gone_is_not_opened(folder: Path) -> None:
+    """Its number may be the terminal of somebody else by now."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    file = read(folder, EMULATED, pid=gone.pid)
+    with pytest.raises(LinkError, match=f"the boards' process {gone.pid} is gone"):
+        address_now(file, file.ports[0])
+    assert file.path is not None
+    file.path.unlink()
+    with pytest.raises(LinkError, match=r"is not up: .*no such file"):
+        address_now(file, file.ports[0])
+
+
+def test_port_is_where_it_is_announced_now(folder: Path) -> None:
+    file = read(folder, EMULATED, pid=os.getpid())
+    assert address_now(file, file.ports[0]) == EMULATED["port"]
+    read(folder, {**EMULATED, "port": "/dev/pts/77"}, pid=os.getpid())
+    assert address_now(file, file.ports[0]) == "/dev/pts/77"
+    for other in ({"public_key": "33" * 64}, {"command_key": "33" * 32}, {"serial": "DEMO-2"}):
+        read(folder, {**EMULATED, **other}, pid=os.getpid())
+        with pytest.raises(LinkError, match="another board is announced"):
+            address_now(file, file.ports[0])
+
+
+def test_port_that_a_person_wrote_down_is_taken_at_their_word(folder: Path) -> None:
+    file = read(folder, REAL)
+    assert address_now(file, file.ports[0]) == REAL["port"]
 
 
 def test_known_public_key_is_enrolled_as_its_board_is(folder: Path) -> None:
