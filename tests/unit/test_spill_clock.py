@@ -12,6 +12,8 @@ MODULE = """
 (module
   (import "host" "pause" (func $pause (result i32)))
   (type $pair (func (result i32 i32)))
+  (memory 1)
+  (data (i32.const 0) "\\01\\00\\00\\00\\02\\00\\00\\00\\03")
   (global $other (mut i32) (i32.const 5))
   (func $leaf (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
   (func $work (param i32) (result i32) (call $leaf (local.get 0)))
@@ -62,6 +64,25 @@ TWO_RESULTS = """(func $two (result i32 i32) (local $n i32)
     (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     (return (i32.const 1) (i32.const 2)))
   (func (export "run") (param $n i32) (result i32) (i32.sub (call $two)))"""
+WALKING = """(func (export "run") (param $n i32) (result i32)
+    (local $at i32) (local $sum i32)
+    (local.set $n (i32.mul (local.get $n) (i32.const 4)))
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (i32.load (local.get $at))))
+      (br_if $again (i32.lt_u
+        (local.tee $at (i32.add (local.get $at) (i32.const 4))) (local.get $n))))
+    (local.get $sum))"""
+WALKING_WITH_A_WAY_OUT = """(func (export "run") (param $n i32) (result i32)
+    (local $at i32) (local $left i32)
+    (local.set $left (local.get $n))
+    (block $out
+      (loop $again
+        (br_if $out (i32.eqz (local.get $left)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (drop (i32.load (local.get $at)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br_if $again (i32.const 1))))
+    (local.get $at))"""
 ENDLESS_LOOP = """(func (export "run") (param $n i32) (result i32)
     (loop $again (br $again)) (unreachable))"""
 SHAPES = {
@@ -72,6 +93,8 @@ SHAPES = {
     "return from inside": (RETURN_FROM_INSIDE, 7),
     "branch out of the function": (BRANCH_OUT, 9),
     "two results": (TWO_RESULTS, -1),
+    "walk through memory": (WALKING, 6),
+    "walk with a way out": (WALKING_WITH_A_WAY_OUT, 400),
 }
 
 
@@ -144,6 +167,17 @@ def test_loop_that_calls_hands_the_thread_back_within_a_round(shape):
     assert len(machine.slices) >= 10
     round_fuel = 600 if shape != "loop that calls" else 40
     assert all(50 < used <= 50 + round_fuel for used in machine.slices)
+
+
+def test_loop_charged_behind_its_end_costs_as_much_as_one_that_counts(monkeypatch):
+    for function in (QUICK, NESTED, WALKING):
+        behind = Machine(add_clock(module(function), yield_import="pause"))
+        behind.run()
+        with monkeypatch.context() as patch:
+            patch.setattr("wattest.emulator.spill.clock._find_walk", lambda *_: None)
+            counting = Machine(add_clock(module(function), yield_import="pause"))
+        counting.run()
+        assert behind.used() == counting.used() > 100
 
 
 def test_endless_loop_without_calls_ends_in_a_trap(monkeypatch):

@@ -10,7 +10,9 @@ registers. This pass counts less often:
   slice is used up;
 - a loop without calls only counts, in a local. Its length is bounded by the memory it walks over;
   one that is not (a list in damaged memory that leads back to itself) ends in a trap, as an
-  interrupt watchdog would end it.
+  interrupt watchdog would end it;
+- an innermost loop that counts its rounds itself, in a number it counts to zero or in a pointer
+  it moves through memory, is charged behind its end, from what that local was and is.
 
 The amounts are properties of the code, never of the host: the same program takes the same count
 everywhere. What is left of the slice is in the exported global `EXPORT`.
@@ -19,12 +21,13 @@ everywhere. What is left of the slice is in the exported global `EXPORT`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wattest.emulator.spill import wasm
 from wattest.emulator.spill.flow import Flow
-from wattest.emulator.spill.wasm import I64, Function, Module, signed, unsigned
+from wattest.emulator.spill.wasm import I32, I64, Function, Module, signed, unsigned
 
-CLOCK_VERSION = 4
+CLOCK_VERSION = 5
 """Part of the cache key; raise it with every change of the output."""
 
 EXPORT = "fuel_left"
@@ -37,7 +40,16 @@ _FREE_BELOW = 24  # a leaf function this short takes no time
 _STRAIGHT, _STRAIGHT_SHARE, _REGION_MOST = 8, 4, 40
 _NO_WORK = frozenset((wasm.NOP, wasm.BLOCK, wasm.LOOP, wasm.ELSE, wasm.END))
 _CALLS = frozenset((wasm.CALL, wasm.CALL_INDIRECT))
+_LOADS = range(0x28, 0x36)
+_SHIFTS = {1: 0, 2: 1, 4: 2, 8: 3}
 _VOID = 0x40
+
+
+class _Walk(NamedTuple):
+    """A local that moves by ``step`` in each round of a loop, until it has to stop."""
+
+    local: int
+    step: int
 
 
 @dataclass(slots=True)
@@ -47,6 +59,8 @@ class _Region:
     work: int = 0
     looks: bool = False  # it looks at the clock, because it calls something
     calls: bool = False
+    walk: _Walk | None = None
+    end: int = -1
 
     def cost(self) -> int:
         """Return what one passage is taken to cost.
@@ -100,10 +114,68 @@ def _regions(function: Function) -> tuple[_Region, dict[int, _Region]]:
             owner[index] = loops[head]
             if instructions[index].op in _CALLS:
                 loops[head].looks = True
+        loops[head].end = flow.end_of(head)
+        if not loops[head].looks:
+            loops[head].walk = _find_walk(function, head, loops[head].end)
     for index, (op, *_) in enumerate(instructions):
         owner[index].work += op not in _NO_WORK
         outside.calls |= op in _CALLS
     return outside, loops
+
+
+def _find_walk(function: Function, head: int, end: int) -> _Walk | None:
+    """Return what counts the rounds of the loop from ``head`` to ``end``, or None.
+
+    The loop must be an innermost one, with one way back, at its end, and no other way out. The
+    local must be written once, in every round, and either be what is tested at the end or be an
+    address that is read in every round: the memory ends.
+    """
+    instructions = function.instructions
+    depth, levels = 0, {}
+    for index in range(head + 1, end):
+        op, immediate, *_ = instructions[index]
+        levels[index] = depth
+        if op in (wasm.LOOP, wasm.TRY_TABLE, wasm.RETURN):
+            return None
+        if op in (wasm.BR, wasm.BR_IF, wasm.BR_TABLE):
+            labels = immediate if op == wasm.BR_TABLE else (immediate,)
+            if index != end - 1 and any(label >= depth for label in labels):
+                return None
+        depth += (op in wasm.BLOCKS) - (op == wasm.END)
+    if (instructions[end - 1].op, instructions[end - 1].immediate) != (wasm.BR_IF, 0):
+        return None
+    writes: dict[int, list[int]] = {}
+    for index in levels:
+        if instructions[index].op in (wasm.LOCAL_SET, wasm.LOCAL_TEE):
+            writes.setdefault(instructions[index].immediate, []).append(index)
+    for local, (index, *others) in sorted(writes.items()):
+        if others or levels[index] or index - 3 <= head:
+            continue
+        step = _step(function, index, local)
+        if step is None:
+            continue
+        tested = instructions[index].op == wasm.LOCAL_TEE and index == end - 2
+        read = any(
+            not levels[place]
+            and instructions[place].op in _LOADS
+            and instructions[place - 1][:2] == (wasm.LOCAL_GET, local)
+            for place in levels
+        )
+        if (tested and abs(step) == 1) or read:
+            return _Walk(local, step)
+    return None
+
+
+def _step(function: Function, index: int, local: int) -> int | None:
+    """Return the constant by which the write at ``index`` moves its local, if it does that."""
+    get, constant, add = function.instructions[index - 3 : index]
+    if get[:2] != (wasm.LOCAL_GET, local) or (constant.op, add.op) != (
+        wasm.I32_CONST,
+        wasm.I32_ADD,
+    ):
+        return None
+    step: int = constant.immediate
+    return step if abs(step) in _SHIFTS else None
 
 
 class _Counter:
@@ -119,6 +191,8 @@ class _Counter:
         first_new = len(function.signature.parameters) + len(function.local_types)
         self._left = unsigned(first_new)
         self._count = unsigned(first_new + 1)
+        self._first = unsigned(first_new + 2)
+        self._ends = {loop.end: loop for loop in self._loops.values() if loop.walk is not None}
         self._out = bytearray()
 
     def body(self) -> bytes:
@@ -138,22 +212,27 @@ class _Counter:
             self._out.append(wasm.END)
             self._charge(self._counted())
         self._out.append(wasm.END)
-        types = (*function.local_types, I64, I64)
+        types = (*function.local_types, I64, I64, I32)
         return wasm.encode_locals(types) + bytes(self._out)
 
     def _copy(self) -> None:
         """Copy all but the last instruction; count at each loop's head."""
         depth = 0
         for index, (op, _, start, stop) in enumerate(self._function.instructions[:-1]):
+            loop = self._loops.get(index)
+            if loop is not None and loop.walk is not None:
+                self._out += bytes((wasm.LOCAL_GET,)) + unsigned(loop.walk.local)
+                self._out += bytes((wasm.LOCAL_SET,)) + self._first
             if op == wasm.RETURN and self._counts:  # through the block around all, to be charged
                 self._out += bytes((wasm.BR,)) + unsigned(depth)
             else:
                 self._out += self._module.data[start:stop]
             depth += (op in wasm.BLOCKS) - (op == wasm.END)
-            loop = self._loops.get(index)
-            if loop is not None and loop.looks:
+            if index in self._ends:
+                self._count_rounds(self._ends[index])
+            elif loop is not None and loop.looks:
                 self._look(loop.cost())
-            elif loop is not None:
+            elif loop is not None and loop.walk is None:
                 self._tick(loop.cost())
 
     def _charge(self, amount: bytes) -> None:
@@ -184,6 +263,20 @@ class _Counter:
         out += bytes((wasm.LOCAL_TEE,)) + self._count
         out += bytes((wasm.I64_CONST, 0, wasm.I64_LT_S))
         out += bytes((wasm.IF, _VOID, wasm.UNREACHABLE, wasm.END))
+
+    def _count_rounds(self, loop: _Region) -> None:
+        """Count the rounds of the loop that has just ended: how far its local has moved."""
+        assert loop.walk is not None
+        places = [unsigned(loop.walk.local), self._first]
+        if loop.walk.step < 0:
+            places.reverse()
+        out = self._out
+        out += bytes((wasm.LOCAL_GET,)) + self._count
+        out += bytes((wasm.LOCAL_GET,)) + places[0] + bytes((wasm.LOCAL_GET,)) + places[1]
+        out += bytes((wasm.I32_SUB, wasm.I64_EXTEND_I32_U))
+        out += bytes((wasm.I64_CONST,)) + signed(_SHIFTS[abs(loop.walk.step)])
+        out += bytes((wasm.I64_SHR_U, wasm.I64_CONST)) + signed(loop.cost())
+        out += bytes((wasm.I64_MUL, wasm.I64_SUB, wasm.LOCAL_SET)) + self._count
 
     def _counted(self) -> bytes:
         """Return code that pushes what was counted in the local."""

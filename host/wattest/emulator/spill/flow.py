@@ -63,6 +63,10 @@ class Flow:
             facts |= before[successor]
         return facts
 
+    def end_of(self, block: int) -> int:
+        """Return the index of the ``end`` of the block that begins at index ``block``."""
+        return self._end_of[block]
+
     def loop_depth(self, index: int) -> int:
         """Return how many loops lie around an instruction."""
         return sum(self._instructions[block].op == wasm.LOOP for block in self.enclosing[index])
