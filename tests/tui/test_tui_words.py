@@ -10,7 +10,7 @@ from wattest.operations.events import RecordLogged, RecordRefused
 from wattest.tui import words
 from wattest.tui.curve import Curve, sparkline
 from wattest.tui.marks import DOUBTED, NOTHING, STALE, VERIFIED, twin_mark, verdict_mark
-from wattest.tui.plots import ticks_ms
+from wattest.tui.plots import tick_count, ticks_ms
 from wattest.tui.speeds import SPEEDS, faster, slower
 
 
@@ -162,3 +162,9 @@ def test_no_mark_differs_from_another_by_its_tone_alone() -> None:
     marks = (VERIFIED, STALE, DOUBTED, NOTHING)
     assert len({mark.sign for mark in marks}) == len(marks)
     assert len({mark.word for mark in marks}) == len(marks)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(0, 2), (1, 2), (2, 2), (5, 5), (8, 8), (13, 7)])
+def test_labels_of_an_axis_stand_equally_many_rows_apart(rows: int, count: int) -> None:
+    assert tick_count(rows) == count
+    assert max(rows - 1, 1) % (count - 1) == 0

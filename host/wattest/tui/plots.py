@@ -12,6 +12,8 @@ from wattest.tui.words import elapsed_text
 
 _CELLS_PER_TICK = 12
 _CELLS_PER_DOT = 3
+_FRAME_ROWS = 3  # above and below the canvas, and the labels of the time axis
+_TICK_GAPS_MAX = 7
 _MILLI = 1000
 _STEPS_MS = tuple(60_000 * n for n in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200))
 _METERED, _EXPECTED = (123, 216, 143), (120, 220, 232)
@@ -82,12 +84,19 @@ class CurvePlot(PlotextPlot):
         values = [sign * value for _, value in points]
         low, high = min(0, *values), max(0, *values)
         self.plt.ylim(low / _MILLI, max(high, low + _MILLI) / _MILLI)
+        self.plt.yfrequency(tick_count(self.size.height - _FRAME_ROWS))
         first, last = min(times_ms), max(*times_ms, min(times_ms) + 1)
         self.plt.xlim(first, last)
         room = max(self.size.width // _CELLS_PER_TICK, 1)
         ticks = ticks_ms(first - start_ms, last - start_ms, room)
         labels = [elapsed_text(tick)[:-3] for tick in ticks]
         self.plt.xticks([float(tick + start_ms) for tick in ticks], labels)
+
+
+def tick_count(rows: int) -> int:
+    """Return how many labels an axis of so many rows gets, each the same number of rows apart."""
+    gaps = max(rows - 1, 1)
+    return 1 + max(count for count in range(1, _TICK_GAPS_MAX + 1) if gaps % count == 0)
 
 
 def ticks_ms(first_ms: int, last_ms: int, count: int) -> list[int]:
