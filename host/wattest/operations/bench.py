@@ -148,9 +148,9 @@ class EmulatedBench:
         """
         node = self.nodes[name]
         _, bus = self._sensor(node.plan)
-        twin = self._board(node.plan, f"{name} clone", flash or node.flash.copy(), bus)
-        twin.power_on()
-        return twin
+        copy = self._board(node.plan, f"{name} clone", flash or node.flash.copy(), bus)
+        copy.power_on()
+        return copy
 
     def call_at(self, t_ns: int, action: Callable[[], None]) -> None:
         """Do something at a moment of the run's virtual time (0: the load begins)."""
