@@ -2,7 +2,8 @@
 
 On top of the ledger's own audit (`wattest.ledger.audit`) it draws every statement again, compares
 the statement files with the ledger, the ledger with the checkpoint that run.json keeps beside it,
-and every file with its digest. Record by record it can ask a second opinion from other libraries.
+totals and received frames with the records, and every file with its digest. Record by record it
+can ask a second opinion from other libraries.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from wattest.operations.audit_files import (
     check_digests,
     check_kept_checkpoint,
     check_statement_files,
+    is_summed_up,
 )
+from wattest.operations.audit_stated import Proved, branches, check_kind_of_run
 from wattest.operations.ledger_view import checkpoint_verifier
 from wattest.operations.rundir import RunDir
 from wattest.settlement import (
@@ -38,7 +41,7 @@ from wattest.settlement import (
 )
 from wattest.store import SqliteStore
 from wattest.verify.second_opinion import second_opinion
-from wattest.wire import Enrolment, parse_enrolment, parse_record
+from wattest.wire import Enrolment, parse_enrolment, parse_finding, parse_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,9 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
         if not problems:
             problems += check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
             problems += _check_cutoffs(store, verifier, checks)
+        if not problems:
+            problems += checks.check_stated(run, size=entries)
+    problems += check_kind_of_run(run, verifier.origin)
     problems += check_statement_files(run, checks.statements)
     problems += check_digests(run)
     yield AuditReport(
@@ -129,6 +135,7 @@ class _Checks:
         self._terms: dict[bytes, Terms] = {}
         self._nodes: list[MeteringNode] = []
         self._enrolments: dict[bytes, Enrolment] = {}
+        self._proved = Proved()
         self.records = 0
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
@@ -139,7 +146,20 @@ class _Checks:
             EntryKind.ENROLMENT: self._check_enrolment,
             EntryKind.TERMS: self._check_terms,
             EntryKind.STATEMENT: self._check_statement,
+            EntryKind.FINDING: self._check_finding,
         }
+
+    def check_stated(self, run: RunDir, *, size: int) -> Iterator[Problem]:
+        """Compare what the files of a run that ended state with what its ledger proves."""
+        values = run.read_json()
+        if not is_summed_up(values):
+            return
+        findings = [finding for _, finding in self._evidence.findings]
+        for kid in branches(findings):
+            self._proved.branch(kid)
+        yield from self._proved.check(values, size=size, findings=findings)
+        if values.get("live") is not True:
+            yield from self._proved.check_frames(run)
 
     def _check_record(self, entry: Entry) -> Iterator[str]:
         wrong = list(self._evidence.checks[EntryKind.READING](entry))
@@ -149,6 +169,7 @@ class _Checks:
         self.records += 1
         record = parse_record(entry.body)
         self._book.add(record, index=entry.index)
+        self._proved.add(record, entry.index)
         if self._ask_again:
             try:
                 second_opinion(record, self._enrolments[record.kid].spki)
@@ -161,7 +182,14 @@ class _Checks:
         if not wrong:
             enrolment = parse_enrolment(entry.body)
             self._enrolments[enrolment.kid] = enrolment
+            self._proved.enrol(enrolment)
             self._nodes.append(node_of_enrolment(enrolment, index=entry.index))
+
+    def _check_finding(self, entry: Entry) -> Iterator[str]:
+        wrong = list(self._evidence.checks[EntryKind.FINDING](entry))
+        yield from wrong
+        if not wrong:
+            self._proved.branch(parse_finding(entry.body).kid)
 
     def _check_terms(self, entry: Entry) -> Iterator[str]:
         try:

@@ -38,10 +38,10 @@ class Problem:
 
 def came_to_its_end(values: Mapping[str, Any]) -> bool:
     """Whether run.json says that the run was neither killed nor stopped."""
-    return _is_whole(values) and not values.get("stopped")
+    return is_summed_up(values) and not values.get("stopped")
 
 
-def _is_whole(values: Mapping[str, Any]) -> bool:
+def is_summed_up(values: Mapping[str, Any]) -> bool:
     """Whether run.json says that every file was written: the run may have been stopped."""
     return values.get("finished") is True
 
@@ -60,7 +60,7 @@ def check_kept_checkpoint(
     note = values.get("checkpoint")
     where = "run.json checkpoint"
     if not isinstance(note, str) or not note:
-        if _is_whole(values):
+        if is_summed_up(values):
             yield Problem(where=where, message="a finished run keeps a checkpoint, got none")
         return
     try:
@@ -94,7 +94,7 @@ def check_statement_files(run: RunDir, bodies: Mapping[int, bytes]) -> Iterator[
             message = f"is not the statement in the ledger, entry {expected[name][0]}"
             yield Problem(where=where, message=message)
     values = run.read_json()
-    if _is_whole(values) and not values.get("live"):
+    if is_summed_up(values) and not values.get("live"):
         for name in sorted(expected.keys() - found.keys()):
             yield Problem(where=f"statements/{name}", message="is missing")
 
@@ -103,7 +103,7 @@ def check_digests(run: RunDir) -> Iterator[Problem]:
     """Every file but the ledger, which explains itself entry by entry."""
     if not run.digests.exists():
         values = run.read_json()
-        if _is_whole(values) and not values.get("live"):
+        if is_summed_up(values) and not values.get("live"):
             yield Problem(where=run.digests.name, message="is missing")
         return
     lines = run.digests.read_bytes().decode("utf-8", "replace").splitlines()

@@ -28,7 +28,8 @@ else:
     import fcntl
 
 _KEY_BYTES = 32
-_ORIGIN = "wattest/live"
+LIVE_ORIGIN = "wattest/live"
+"""Origin of the checkpoints of a live collection."""
 
 
 class LiveDir:
@@ -61,7 +62,7 @@ class LiveDir:
             raise StoreError(f"{path}: cannot make the folder: {exc.strerror}") from exc
         try:
             self._take_lock()
-            self.signer = CheckpointSigner(_ORIGIN, self._key())
+            self.signer = CheckpointSigner(LIVE_ORIGIN, self._key())
             self._values = self._begun(epoch_ms)
             self._begin(interval_ms=interval_ms, demo_keys=demo_keys)
             self.store = SqliteStore(self.run.ledger, create=True)

@@ -110,7 +110,8 @@ class RunDir:
             raise ConfigError("holds no run.json", path=str(self.path), hint=hint)
         try:
             values = json.loads(self.run_json.read_bytes())
-        except (ValueError, OSError) as error:
+            json.dumps(values, ensure_ascii=False).encode()  # refuses halves of characters
+        except (ValueError, RecursionError, OSError) as error:
             raise ConfigError(f"cannot be read: {error}", path=str(self.run_json)) from error
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise ConfigError(f"expected format {_FORMAT}", path=str(self.run_json), hint=hint)

@@ -20,6 +20,7 @@ from wattest.ledger.store import Batch, Head, StoredCheckpoint, StoredEdge, Stor
 from wattest.store.sqlite_file import explain, open_for_reading, open_for_writing
 
 _ENTRIES_PER_READ = 512
+_INDEX_MAX = 2**63 - 1
 
 _RECORD_COLUMNS = (
     "idx, kid, ctx, seq, time_ms, tsync, mono_ms, bootseed, import_milliwh, export_milliwh, "
@@ -113,7 +114,7 @@ class SqliteStore:
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         """Yield entries with start <= index < stop, in order."""
         place = start
-        last = 2**63 - 1 if stop is None else stop
+        last = _INDEX_MAX if stop is None else min(stop, _INDEX_MAX)
         while place < last:
             rows = self._fetch(
                 "SELECT idx, kind, body, leaf FROM entry WHERE idx >= ? AND idx < ? "
@@ -195,10 +196,16 @@ class SqliteStore:
         return next(map(_conflict, self._fetch(sql, (kid, ctx, seq, content_digest))), None)
 
     def damage(self) -> Iterator[str]:
-        """Yield what SQLite finds wrong with the file's structure, one line each."""
+        """Yield what is wrong with the file's structure, one line each."""
         for (line,) in self._rows("PRAGMA integrity_check(20)"):
             if line != "ok":
                 yield str(line)
+        for (index,) in self._rows("SELECT idx FROM entry WHERE idx < 0"):
+            yield f"entry {index}: expected indexes from 0"
+        for kind, name in self._rows(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+        ):
+            yield f"{kind} {name}: no ledger has one"
 
     def _fetch(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
