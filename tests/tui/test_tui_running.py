@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,12 @@ class Terminal:
             assert ready, f"{text!r} expected on the screen, got {self.output[-400:]!r}"
             self.output += os.read(self._leader, 65536)
 
+    def close(self) -> None:
+        """Leave nothing behind, however the test ended."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._leader)
+
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self._leader, keys)
@@ -104,17 +111,30 @@ class Terminal:
                 break
             self.output += data
         code = self.process.wait(_LIMIT_S)
-        os.close(self._leader)
         assert ENTERED in self.output
         after = self.output.rpartition(LEFT)[2].decode()
         return code, [line for line in _CONTROLS.sub("", after).splitlines() if line.strip()]
 
 
+@pytest.fixture
+def open_terminal(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
+    """Open terminals that are closed with the test."""
+    terminals: list[Terminal] = []
+
+    def opened(factory: str) -> Terminal:
+        terminals.append(Terminal(factory, tmp_path / "mark"))
+        return terminals[-1]
+
+    yield opened
+    for terminal in terminals:
+        terminal.close()
+
+
 @pytest.mark.parametrize("how", ["q", "ctrl-c", "terminate", "interrupt"])
 def test_who_leaves_gets_the_terminal_back_and_the_run_comes_to_its_end(
-    how: str, tmp_path: Path
+    how: str, open_terminal: Callable[[str], Terminal], tmp_path: Path
 ) -> None:
-    terminal = Terminal("until_stopped", tmp_path / "mark")
+    terminal = open_terminal("until_stopped")
     terminal.wait_for(b"AS EXPECTED")
     match how:
         case "q":
@@ -130,8 +150,10 @@ def test_who_leaves_gets_the_terminal_back_and_the_run_comes_to_its_end(
     assert (tmp_path / "mark").read_text() == "closed"
 
 
-def test_who_stays_to_the_end_is_told_how_it_ended(tmp_path: Path) -> None:
-    terminal = Terminal("ended", tmp_path / "mark")
+def test_who_stays_to_the_end_is_told_how_it_ended(
+    open_terminal: Callable[[str], Terminal],
+) -> None:
+    terminal = open_terminal("ended")
     terminal.wait_for(b"FINISHED")
     terminal.press(b"q")
     assert terminal.end() == (0, ["left False True"])
@@ -145,9 +167,9 @@ def test_who_stays_to_the_end_is_told_how_it_ended(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_run_raises_reaches_the_caller_with_its_trace_and_a_clean_terminal(
-    factory: str, last: str, tmp_path: Path
+    factory: str, last: str, open_terminal: Callable[[str], Terminal]
 ) -> None:
-    code, after = Terminal(factory, tmp_path / "mark").end()
+    code, after = open_terminal(factory).end()
     assert code == 1
     assert after[0] == "Traceback (most recent call last):"
     assert after[-1] == last
