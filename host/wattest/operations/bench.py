@@ -26,7 +26,6 @@ from wattest.verify import EnrolmentKind
 PRE_ROLL_NS = 10_000_000_000
 _NVS_NAMESPACE = "wattest"
 _NVS_COMMAND_KEY = "cmdkey"
-_NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,13 +36,13 @@ from wattest.operations.soak import Soak, SoakReport
 from wattest.scenario import NodeSpec, PreparedNode, Scenario, prepare
 from wattest.scenario.spec import HouseholdSpec
 from wattest.system import entropy, utc_ms
+from wattest.units import NS_PER_S
 from wattest.wire import Frame, FrameScanner
 from wattest.wire.message import FrameKind, Hello, parse_hello
 
-_NS_PER_S = 1_000_000_000
-_DAY_NS = 86_400 * _NS_PER_S
+_DAY_NS = 86_400 * NS_PER_S
 _FOREVER_NS = 1 << 61
-_ANSWER_NS = 30 * _NS_PER_S
+_ANSWER_NS = 30 * NS_PER_S
 _INTERVAL_MS = 10_000
 _BASE_W = 90
 _LINES_SHOWN = 4
@@ -156,7 +156,7 @@ class _Desk:
         while any(seat.hello is None for seat in self._seats) and world.now_ns < limit_ns:
             if self._control.stopped:
                 return
-            world.run_until(world.now_ns + _NS_PER_S // 10)
+            world.run_until(world.now_ns + NS_PER_S // 10)
         ports = tuple(self._port(seat) for seat in self._seats)
         if self._state is not None:
             self._stack.callback(self._state.remove)
@@ -179,7 +179,7 @@ class _Desk:
         """Let time pass until somebody stops it or the duration is over."""
         duration_s = self._options.duration_s
         world = self._bench.world
-        end_ns = _FOREVER_NS if duration_s is None else world.now_ns + duration_s * _NS_PER_S
+        end_ns = _FOREVER_NS if duration_s is None else world.now_ns + duration_s * NS_PER_S
         if self._soak is not None:
             yield from self._soak.run(end_ns, self._control, speed=self._options.speed)
             return

@@ -14,9 +14,9 @@ from wattest.operations.bench import PRE_ROLL_NS, EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.events import RunEvent
 from wattest.operations.rundir import FrameLog
+from wattest.units import NS_PER_MS
 
 LATENCY_NS = 1_000_000
-_NS_PER_MS = 1_000_000
 
 Tap = Callable[[bytes], bytes]
 """Somebody on the wire: gets what a node sent, gives what arrives."""
@@ -62,7 +62,7 @@ class Links:
     @property
     def now_ms(self) -> int:
         """The host's clock, UTC ms since 1970."""
-        return self._epoch_ms + (self._bench.world.now_ns - PRE_ROLL_NS) // _NS_PER_MS
+        return self._epoch_ms + (self._bench.world.now_ns - PRE_ROLL_NS) // NS_PER_MS
 
     def connect(self, lane: str, board: EmulatedBoard) -> Wire:
         """Lay a wire between a board and a lane of the collector."""
@@ -112,7 +112,7 @@ class Links:
             self.pump(lane)
 
     def _ns_of(self, time_ms: int) -> int:
-        return (time_ms - self._epoch_ms) * _NS_PER_MS + PRE_ROLL_NS
+        return (time_ms - self._epoch_ms) * NS_PER_MS + PRE_ROLL_NS
 
     def _sent(self, wire: Wire, t_ns: int, data: bytes) -> None:
         if wire.plugged:

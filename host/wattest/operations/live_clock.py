@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-_NS_PER_MS = 1_000_000
+from wattest.units import NS_PER_MS
+
 _SLOWEST = 10
 
 
@@ -35,16 +36,16 @@ class SteadyClock:
         self._anchor_ms = anchor_ms
         self._speed = speed
         self._seen_ns = monotonic_ns()
-        self._steady_ns = utc_ms() * _NS_PER_MS
+        self._steady_ns = utc_ms() * NS_PER_MS
 
     def now_ms(self) -> int:
         """Return the time of the boards, UTC ms since 1970."""
         now_ns = self._monotonic_ns()
         elapsed_ns, self._seen_ns = now_ns - self._seen_ns, now_ns
-        ahead_ns = self._steady_ns + elapsed_ns - self._utc_ms() * _NS_PER_MS
+        ahead_ns = self._steady_ns + elapsed_ns - self._utc_ms() * NS_PER_MS
         correction_ns = min(ahead_ns, elapsed_ns // _SLOWEST)
-        if ahead_ns > -_NS_PER_MS:  # UTC comes in whole ms: less is no difference
+        if ahead_ns > -NS_PER_MS:  # UTC comes in whole ms: less is no difference
             correction_ns = max(correction_ns, 0)
         self._steady_ns += elapsed_ns - correction_ns
-        steady_ms = self._steady_ns // _NS_PER_MS
+        steady_ms = self._steady_ns // NS_PER_MS
         return self._anchor_ms + int((steady_ms - self._anchor_ms) * self._speed)

@@ -43,10 +43,9 @@ from wattest.scenario import (
 from wattest.settlement import Cutoff
 from wattest.store import MemoryStore, SqliteStore
 from wattest.twin import Twin, plant_for
+from wattest.units import NS_PER_MS
 from wattest.verify import Finding, Severity, Verdict, Verifier
 from wattest.wire import Op, Record
-
-_NS_PER_MS = 1_000_000
 
 
 class VirtualRig:
@@ -152,11 +151,11 @@ class VirtualRig:
     def closing_extra_ns(self) -> int:
         """Time that faults may need for their verdict after the load has ended."""
         longest = max((fault.for_ns or 0 for fault in self.scenario.faults), default=0)
-        return longest + 4 * self.scenario.interval_ms * _NS_PER_MS
+        return longest + 4 * self.scenario.interval_ms * NS_PER_MS
 
     def ms_of(self, world_ns: int) -> int:
         """Turn a moment of the world into UTC ms."""
-        return self.scenario.epoch_ms + (world_ns - PRE_ROLL_NS) // _NS_PER_MS
+        return self.scenario.epoch_ms + (world_ns - PRE_ROLL_NS) // NS_PER_MS
 
     def boot(self) -> None:
         """Power on; run until every node is enrolled and has the time, at the load's zero.

@@ -23,13 +23,12 @@ from wattest.operations.rig import VirtualRig
 from wattest.operations.run_summary import describe, finish
 from wattest.scenario import Scenario, prepare
 from wattest.system import monotonic_ns, wait_ns
+from wattest.units import NS_PER_MS, NS_PER_S
 
 CLOSING_LIMIT_MS = 600_000
 _FRAME_NS = 100_000_000
 _SLICES_PER_RUN = 400
 _VIEWS_PER_RUN = 20
-_NS_PER_MS = 1_000_000
-_NS_PER_S = 1_000_000_000
 _PAUSE_NS = 50_000_000
 
 
@@ -71,7 +70,7 @@ def run(
     if options.seed is not None:
         scenario = replace(scenario, seed=options.seed)
     if options.duration_s is not None:
-        scenario = scenario.lasting(options.duration_s * _NS_PER_S)
+        scenario = scenario.lasting(options.duration_s * NS_PER_S)
     prepared = prepare(scenario)
     told: deque[RunEvent] = deque()
     with ExitStack() as stack:
@@ -123,7 +122,7 @@ class _Drive:
     def close(self) -> Iterator[RunEvent]:
         """Ask every node for a last reading; let open faults come to their verdict."""
         rig = self._rig
-        limit_ns = rig.world.now_ns + CLOSING_LIMIT_MS * _NS_PER_MS + rig.closing_extra_ns
+        limit_ns = rig.world.now_ns + CLOSING_LIMIT_MS * NS_PER_MS + rig.closing_extra_ns
         yield from self._until(rig.conductor.settled, limit_ns)
         rig.ask_closing_readings()
         yield from self._until(rig.closing_readings_in, limit_ns)
@@ -134,7 +133,7 @@ class _Drive:
         world = self._rig.world
         while not done() and world.now_ns < limit_ns and not self._control.stopped:
             self._pacer.speed = None
-            self._pacer.run(min(world.now_ns + _NS_PER_S, limit_ns), lambda: True)
+            self._pacer.run(min(world.now_ns + NS_PER_S, limit_ns), lambda: True)
             yield from _drain(self._told)
 
     def _slice(self, end_ns: int) -> None:
@@ -144,9 +143,9 @@ class _Drive:
         if self._pacer.speed != exact:
             self._pacer.speed = exact
         if exact is None:
-            step_ns = max(self._rig.duration_ns // _SLICES_PER_RUN, _NS_PER_S)
+            step_ns = max(self._rig.duration_ns // _SLICES_PER_RUN, NS_PER_S)
         else:
-            step_ns = max(int(_FRAME_NS * exact), _NS_PER_MS)
+            step_ns = max(int(_FRAME_NS * exact), NS_PER_MS)
         control = self._control
         self._pacer.run(
             min(world.now_ns + step_ns, end_ns),

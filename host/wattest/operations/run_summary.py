@@ -18,8 +18,7 @@ from wattest.operations.settler import Drawn
 from wattest.operations.statement_files import statement_files
 from wattest.operations.totals import Comparison, Metered, compare
 from wattest.scenario import PreparedNode
-
-_NS_PER_MS = 1_000_000
+from wattest.units import NS_PER_MS
 
 
 def finish(rig: VirtualRig, *, stopped: bool) -> RunFinished:
@@ -66,7 +65,7 @@ def _compare(rig: VirtualRig, node: PreparedNode) -> Comparison:
         duration_ns=rig.elapsed_ns,
         interval_ms=rig.scenario.interval_ms,
         unmetered=tuple(
-            ((first - epoch_ms) * _NS_PER_MS, (last - epoch_ms) * _NS_PER_MS)
+            ((first - epoch_ms) * NS_PER_MS, (last - epoch_ms) * NS_PER_MS)
             for first, last in rig.conductor.watch.power_cuts(name)
         ),
     )

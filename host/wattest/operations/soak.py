@@ -23,11 +23,11 @@ from wattest.operations.links import Links
 from wattest.store import MemoryStore
 from wattest.system import entropy, monotonic_ns, wait_ns
 from wattest.twin import Twin
+from wattest.units import NS_PER_S
 from wattest.verify import Severity, Verifier
 from wattest.wire import Op
 
-_NS_PER_S = 1_000_000_000
-_REPORT_NS = 10 * _NS_PER_S
+_REPORT_NS = 10 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,10 +42,10 @@ from wattest.settlement import (
 )
 from wattest.store import SqliteStore
 from wattest.twin import Plant, Twin, plant_for
+from wattest.units import NS_PER_MS
 from wattest.verify import Finding, Severity, Verdict, Verifier
 from wattest.wire import Enrolment, Record, parse_enrolment, parse_finding
 
-_NS_PER_MS = 1_000_000
 _UNFINISHED = "the run did not come to its end"
 
 
@@ -97,7 +97,7 @@ class _Told:
         self._values = values
         self._view = view
         self._start_ms = _number(run, values, "epoch_ms")
-        self._end_ms = self._start_ms + _number(run, values, "duration_ns") // _NS_PER_MS
+        self._end_ms = self._start_ms + _number(run, values, "duration_ns") // NS_PER_MS
         self._verifier = Verifier()
         self._book = ReadingBook()
         self._terms: dict[bytes, Terms] = {}
