@@ -30,7 +30,7 @@ from wattest.session import (
     TextReceived,
 )
 from wattest.twin import Twin
-from wattest.verify import FindingCode, Verdict, Verifier
+from wattest.verify import Finding, FindingCode, Severity, Verdict, Verifier
 from wattest.verify.signature import load_key
 from wattest.wire import Enrolment, EnrolmentKind, Hello, Op, Record, kid_of, spki_der
 from wattest.wire.message import WINDOW_RECORDS
@@ -115,9 +115,18 @@ class Collector:
         self._pending: list[_Pending] = []
         self._flush_at_ms: int | None = None
 
-    def attach(self, expected: ExpectedNode, twin: Twin, *, lane: str = "") -> None:
-        """Open a lane for a node; its first line asks the node who it is."""
-        session = Session(expected.command_key)
+    def attach(
+        self, expected: ExpectedNode, twin: Twin, *, lane: str = "", kid: bytes | None = None
+    ) -> None:
+        """Open a lane for a node; its first line asks the node who it is.
+
+        Args:
+            expected: what the node must state.
+            twin: its mirror.
+            lane: name of the lane, if not the node's.
+            kid: the only key to talk to, where it is known beforehand.
+        """
+        session = Session(expected.command_key, kid=kid)
         self._lanes[lane or expected.name] = _Lane(
             expected=expected, session=session, nonce=self._nonce(expected), twin=twin
         )
@@ -241,7 +250,8 @@ class Collector:
             enrolled_ms=now_ms,
             asset=expected.asset,
         )
-        lane.enrolled = self._verifier.enrolment(lane.candidate.kid) is not None
+        known = self._verifier.enrolment(lane.candidate.kid)
+        lane.enrolled = known is not None and known.serial == expected.serial
         lane.proved |= lane.enrolled
         if not lane.enrolled:
             lane.session.command(Op.IDENTIFY, lane.nonce)
@@ -251,6 +261,8 @@ class Collector:
         if not lane.enrolled and not verdict.accepted:  # records of an older key of it go on
             return self._hold(lane, received, now_ms)
         record = verdict.record
+        if record is not None and verdict.accepted and record.serial != lane.expected.serial:
+            verdict = _of_another_node(lane, record, verdict)
         if record is None or not verdict.accepted:
             return [self._refused(lane, received, verdict, now_ms)]
         if verdict.duplicate:
@@ -331,3 +343,16 @@ class Collector:
             root=signed.checkpoint.root,
             note=signed.note.decode(),
         )
+
+
+def _of_another_node(lane: _Lane, record: Record, verdict: Verdict) -> Verdict:
+    """Refuse the record of an enrolled node that speaks on the link of another: cables swapped."""
+    finding = Finding(
+        code=FindingCode.WRONG_SERIAL,
+        severity=Severity.ERROR,
+        kid=record.kid,
+        ctx=int(record.ctx),
+        seq=record.seq,
+        message=f"serial {lane.expected.serial} expected on this link, got {record.serial}",
+    )
+    return replace(verdict, findings=(finding,), accepted=False)

@@ -50,7 +50,7 @@ from wattest.settlement import Cutoff, Terms, terms_to_cbor
 from wattest.system import entropy, monotonic_ns, utc_ms
 from wattest.twin import Twin
 from wattest.verify import Finding, Severity, Verdict
-from wattest.wire import Op
+from wattest.wire import Op, kid_of, spki_der
 
 TICK_MS = 200
 SET_CLOCK_MS = 6 * 3_600_000
@@ -197,7 +197,9 @@ class _Collection:
 
     def _lay(self, live: LivePort, port: Port, twin: Twin) -> None:
         name = live.expected.name
-        self._collector.attach(live.expected, twin)
+        key = live.public_key
+        kid = None if key is None else kid_of(spki_der(key))
+        self._collector.attach(live.expected, twin, kid=kid)
         reader = PortReader(name, port, reopen=partial(_open, self._file, live), inbox=self._inbox)
         self._lines[name] = _Line(live=live, reader=reader, twin=twin)
 

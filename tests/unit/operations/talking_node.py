@@ -189,12 +189,14 @@ class Talk:
             on_enrolled=lambda enrolment, index: self.enrolled.append((enrolment, index)),
         )
 
-    def attach(self, node: TalkingNode, lane: str = "turbine") -> TalkingNode:
+    def attach(
+        self, node: TalkingNode, lane: str = "turbine", serial: str = "demo-0001"
+    ) -> TalkingNode:
         """Lay a link between a node and the collector, which expects sample node 1."""
         expected = ExpectedNode(
             name=lane,
             asset="turbine",
-            serial="demo-0001",
+            serial=serial,
             board="emulated-esp32",
             kind=EnrolmentKind.EMULATED,
             cfg=bytes(16),

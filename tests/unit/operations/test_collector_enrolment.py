@@ -172,3 +172,16 @@ def test_node_with_a_new_key_sends_the_records_of_its_old_one_first() -> None:
     assert set(old) <= set(readings(talk))
     assert readings(talk) == new.journal
     assert new.acknowledged == len(new.journal)
+
+
+def test_enrolled_node_on_the_link_of_another_is_refused() -> None:
+    talk = Talk()
+    node = talk.enrol(TalkingNode())
+    logged = talk.ledger.size
+    talk.attach(node, "roof", serial="demo-0002")
+    node.seal()
+    talk.step(6, lane="roof")
+    talk.flush()
+    assert talk.ledger.size == logged
+    assert talk.collector.enrolment("roof") is None
+    assert set(codes(talk.events)) == {"wrong-serial"}
