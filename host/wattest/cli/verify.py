@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from wattest.operations.audit import AuditEvent, AuditReport
 
 _DESCRIPTION = """\
-Recompute everything a kept run states: every leaf hash and tile, every checkpoint and its
+Recompute what a kept run states: every leaf hash and tile, every checkpoint and its
 consistency with the ones before, every record's signature and place in its chain, every
-statement. Names each thing that is wrong.
+statement, the totals. Names each thing that is wrong. What follows from no record (the true
+load, outcomes of faults, console text) is only compared with digests.txt.
 """
 
 _EXAMPLES = """\
