@@ -171,7 +171,7 @@ def test_summary_for_people_ends_with_the_verdict(kept: tuple[Path, dict]) -> No
     done = wattest("replay", "load.csv", "--headless", "--for", "2min", folder=kept[0])
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split()[:3] == ["node", "load", "in"]
+    assert lines[0].split()[:3] == ["node", "import", "Wh"]
     assert lines[-1] == "PASS: every verdict is as the scenario expects"
     assert "100 %" in done.stderr
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wattest.operations.events import NodeTotals, RunEvent, RunFinished
 
 _COUNT_EVERY_MS = 10_000
-_HEAD = ("node", "drawn Wh", "given Wh", "readings")
+_HEAD = ("node", "import Wh", "export Wh", "readings")
 
 
 def collect(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from wattest.cli.statements import placed_json, settled, statement_line
 from wattest.operations.events import FaultJudged, NodeTotals, RunFinished, RunStarted
 from wattest.verify import Finding
 
-_HEAD = ("node", "load in Wh", "metered", "load out Wh", "metered", "error %", "limit", "readings")
+_HEAD = ("node", "import Wh", "metered", "export Wh", "metered", "error %", "limit %", "readings")
 
 
 def show(started: RunStarted, finished: RunFinished) -> None:
