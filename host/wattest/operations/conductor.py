@@ -63,9 +63,9 @@ class Conductor:
         self.judged: list[FaultJudged] = []
         bench.call_at(CLOCK_SET_EVERY_NS, self._set_clocks)
 
-    def record(self, node: str) -> None:
+    def keep_frames(self, node: str) -> None:
         """Begin to keep a node's frames, so that one can be replayed later."""
-        self._injector.watch(node)
+        self._injector.keep_frames(node)
 
     def plan(self, fault: Fault) -> None:
         """Have a fault happen at its time."""

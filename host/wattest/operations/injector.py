@@ -54,7 +54,7 @@ Undo = Callable[[], None]
 
 
 @dataclass(slots=True)
-class _Recorder:
+class _FrameKeeper:
     """Keeps the newest record frames of a wire, for somebody who will replay them."""
 
     frames: list[bytes]
@@ -91,16 +91,16 @@ class Injector:
         self._collector = collector
         self._open_clone = open_clone
         self._withhold_time = withhold_time
-        self._recorders: dict[str, _Recorder] = {}
+        self._keepers: dict[str, _FrameKeeper] = {}
         self._copies: dict[int, NorFlash] = {}
         self._changes: dict[str, list[Tap]] = {}
         self._held: dict[tuple[FaultKind, str], list[Undo]] = {}
 
-    def watch(self, node: str) -> None:
+    def keep_frames(self, node: str) -> None:
         """Begin to keep a node's frames, so that one can be replayed later."""
-        recorder = _Recorder(frames=[])
-        self._recorders[node] = recorder
-        self._links.wires[node].taps.append(recorder)
+        keeper = _FrameKeeper(frames=[])
+        self._keepers[node] = keeper
+        self._links.wires[node].taps.append(keeper)
 
     def prepare(self, fault: Fault) -> None:
         """Do what must happen before a fault's time: copy the flash that will be cloned."""
@@ -158,7 +158,7 @@ class Injector:
 
     def replay(self, fault: Fault) -> Undo:
         """Send an old record frame once more."""
-        frames = self._recorders[fault.node].frames
+        frames = self._keepers[fault.node].frames
         if frames:
             self._links.inject(fault.node, frames[-1 - min(fault.back, len(frames) - 1)])
         return _nothing

@@ -320,7 +320,7 @@ class VirtualRig:
             spec.name, asset=spec.asset, plant=plant, interval_ms=self.scenario.interval_ms
         )
         self._attach(node.expected, node.board, twin)
-        self.conductor.record(spec.name)
+        self.conductor.keep_frames(spec.name)
 
     def _attach(self, expected: ExpectedNode, board: EmulatedBoard, twin: Twin) -> None:
         self._lanes[expected.name] = (expected, twin)
