@@ -86,26 +86,26 @@ class I2cRequests:
             raise
 
     def _read(self, vm: GuestVm, words: Words) -> Sequence[int]:
-        vm.view(words[3], words[4])  # all of the buffer exists
+        vm.memory.require(words[3], words[4])
         bus = self._begin(vm, words, words[4])
         try:
             data = bus.read(words[2], words[4], vm.now_ns())
         except BusStuck:
             self._time_out(vm, words)
             raise
-        vm.write(words[3], data)
+        vm.memory.write(words[3], data)
         return ()
 
     def _read_mem(self, vm: GuestVm, words: Words) -> Sequence[int]:
         register = _register(words)
-        vm.view(words[3], words[4])  # all of the buffer exists
+        vm.memory.require(words[3], words[4])
         bus = self._begin(vm, words, len(register) + 1 + words[4])
         try:
             data = bus.write_read(words[2], register, words[4], vm.now_ns())
         except BusStuck:
             self._time_out(vm, words)
             raise
-        vm.write(words[3], data)
+        vm.memory.write(words[3], data)
         return ()
 
     def _scan(self, vm: GuestVm, words: Words) -> Sequence[int]:

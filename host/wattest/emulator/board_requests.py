@@ -58,10 +58,10 @@ class _BoardWait(Wait):
     def result(self, vm: GuestVm) -> bytes | int | None:
         """Return the size of the answer when it is over, b"" to let an interrupt in."""
         if self.on_stdin and vm.stdin_is_readable:
-            vm.write(self._address, _INPUT_READY.to_bytes(4, "little"))
+            vm.memory.write_u32(self._address, _INPUT_READY)
             return REQUEST_BYTES
         if self.deadline_ns is not None and vm.now_ns() >= self.deadline_ns:
-            vm.write(self._address, _TIME_UP.to_bytes(4, "little"))
+            vm.memory.write_u32(self._address, _TIME_UP)
             return REQUEST_BYTES
         return b"" if vm.take_cause() else None
 
@@ -118,7 +118,7 @@ class BoardRequests:
         """Serve one request; the words are at ``address``."""
         if size != REQUEST_BYTES:
             raise OSError(errno.EINVAL, "not a request")
-        words: Words = _WORDS.unpack(vm.view(address, REQUEST_BYTES))
+        words: Words = vm.memory.unpack(_WORDS, address)
         number = words[0]
         serve = self._serve.get(number)
         if serve is not None:
@@ -130,7 +130,7 @@ class BoardRequests:
         else:
             raise OSError(errno.EINVAL, "unknown request")
         if answer:
-            vm.write(address, _ANSWERS[len(answer)].pack(*answer))
+            vm.memory.pack(_ANSWERS[len(answer)], address, *answer)
         return REQUEST_BYTES
 
     @staticmethod
@@ -151,12 +151,12 @@ class BoardRequests:
         if seconds != _FOREVER:
             deadline = vm.now_ns() + (seconds * 1_000_000 + us) * 1_000
         resume = _RESUME_POLL if number == Request.POLL and on_input else _RESUME_SLEEP
-        vm.write(address, _DEADLINE.pack(resume, 0, deadline))
+        vm.memory.pack(_DEADLINE, address, resume, 0, deadline)
         return _BoardWait(address, deadline, on_input=resume == _RESUME_POLL)
 
     def _resume_wait(self, vm: GuestVm, address: int, resume: int) -> Wait:
         """Go on as the words say: the guest comes back with them after a soft interrupt."""
-        deadline = _DEADLINE.unpack(vm.view(address, _DEADLINE.size))[2]
+        deadline = vm.memory.unpack(_DEADLINE, address)[2]
         return _BoardWait(address, deadline, on_input=resume == _RESUME_POLL)
 
     # ---- clock, chip ------------------------------------------------------------

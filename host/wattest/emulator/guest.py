@@ -67,6 +67,7 @@ class GuestVm:
         outcome: how it ended, or None.
         stdin: console input the guest has not read.
         cause: why its wait is to end early, if it is.
+        clock_is_old: it has computed since its clock was read; for the imports.
         gave_up_turn: no turn has begun since it last handed the thread back; for the imports.
 
     Raises:
@@ -112,6 +113,8 @@ class GuestVm:
         self._scheduler = Scheduler(self.memory)
         self._booted = False
         self.gave_up_turn = True
+        self.clock_is_old = False
+        self._computed_ns = 0
         self.handlers: dict[bytes, Handler] = {
             b"sleep": waits.sleep_handler,
             b"wait": waits.wait_handler,
@@ -152,7 +155,10 @@ class GuestVm:
 
     def now_ns(self) -> int:
         """Return the local clock."""
-        return self._base_ns + self._instance.fuel_used() * NS_PER_FUEL
+        if self.clock_is_old:
+            self._computed_ns = self._instance.fuel_used() * NS_PER_FUEL
+            self.clock_is_old = False
+        return self._base_ns + self._computed_ns
 
     def clock_offset_ns(self, clock: int) -> int:
         """Return what WASI clock ``clock`` shows beyond the local clock."""
@@ -199,6 +205,7 @@ class GuestVm:
             ended = self._instance.resume(self._slice_fuel(until_ns))
         finally:
             self._running = False
+            self.clock_is_old = True
             current.vm = outer
         if self._doom is not None:
             self._meet_doom()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from ctypes import byref, c_uint64
+from typing import Any
 
 from wattest.emulator import runtime
 
@@ -42,6 +43,16 @@ class GuestMemory:
         self._base = runtime.memory_base(context, byref(memory))
         self._look()
 
+    def require(self, address: int, size: int) -> None:
+        """Make sure that the bytes ``[address, address + size)`` exist; raises `WildPointer`."""
+        if address + size > self.size_bytes or address < 0 or size < 0:
+            self._look()
+            if address + size > self.size_bytes or address < 0 or size < 0:
+                raise WildPointer(
+                    f"guest memory has {self.size_bytes} bytes, "
+                    f"asked for {size} bytes at {address:#x}"
+                )
+
     def view(self, address: int, size: int) -> memoryview:
         """Return the bytes ``[address, address + size)`` in place; drop it before the guest runs.
 
@@ -50,13 +61,20 @@ class GuestMemory:
         """
         end = address + size
         if end > self.size_bytes or address < 0 or size < 0:
-            self._look()
-            if end > self.size_bytes or address < 0 or size < 0:
-                raise WildPointer(
-                    f"guest memory has {self.size_bytes} bytes, "
-                    f"asked for {size} bytes at {address:#x}"
-                )
+            self.require(address, size)
         return self._view[address:end]
+
+    def unpack(self, layout: struct.Struct, address: int) -> tuple[Any, ...]:
+        """Return what is at ``address``, read as ``layout`` says; raises `WildPointer`."""
+        if address + layout.size > self.size_bytes or address < 0:
+            self.require(address, layout.size)
+        return layout.unpack_from(self._view, address)
+
+    def pack(self, layout: struct.Struct, address: int, *values: int) -> None:
+        """Write values at ``address`` as ``layout`` says; raises `WildPointer`."""
+        if address + layout.size > self.size_bytes or address < 0:
+            self.require(address, layout.size)
+        layout.pack_into(self._view, address, *values)
 
     def read(self, address: int, size: int) -> bytes:
         """Return a copy of ``size`` bytes; raises `WildPointer`."""
@@ -64,20 +82,23 @@ class GuestMemory:
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Write ``data`` at ``address``; raises `WildPointer`."""
-        self.view(address, len(data))[:] = data
+        end = address + len(data)
+        if end > self.size_bytes or address < 0:
+            self.require(address, len(data))
+        self._view[address:end] = data
 
     def read_u32(self, address: int) -> int:
         """Return the little-endian word at ``address``; raises `WildPointer`."""
-        word: int = _U32.unpack(self.view(address, 4))[0]
+        word: int = self.unpack(_U32, address)[0]
         return word
 
     def write_u32(self, address: int, value: int) -> None:
         """Write a little-endian word; raises `WildPointer`."""
-        _U32.pack_into(self.view(address, 4), 0, value)
+        self.pack(_U32, address, value)
 
     def write_u64(self, address: int, value: int) -> None:
         """Write a little-endian double word; raises `WildPointer`."""
-        _U64.pack_into(self.view(address, 8), 0, value)
+        self.pack(_U64, address, value)
 
     def grow(self, pages: int) -> int:
         """Add ``pages`` of 64 KiB and return the address of the first.

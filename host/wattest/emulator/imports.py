@@ -8,7 +8,6 @@ a trap, which unwinds the guest cleanly.
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,6 @@ _ASYNC: dict[str, Callable[..., Any]] = {
 _PROCESS = frozenset(
     ("args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "host_result_cap")
 ) | {"proc_exit"}
-_PACK_CLOCK = struct.Struct("<Q").pack_into
 
 
 def define_imports(linker: Any, imports: Any) -> list[Any]:
@@ -99,8 +97,10 @@ def _raw_callback(name: str, kind: Any) -> Callable[..., int]:
     def callback(_environment: int, _caller: int, raw: Any, _count: int) -> int:
         try:
             vm = current.vm
+            assert vm is not None
+            vm.clock_is_old = True
             raw[0] = getattr(getattr(vm, owner), name)(*read(raw))
-            vm.stop_if_doomed()  # type: ignore[union-attr]
+            vm.stop_if_doomed()
         except OSError as error:
             raw[0] = from_os_error(error)
         except UnicodeError:
@@ -116,16 +116,13 @@ def _clock_callback(_environment: int, _caller: int, raw: Any, _count: int) -> i
     try:
         vm = current.vm
         assert vm is not None
+        vm.clock_is_old = True
         time_ns = vm.now_ns() + vm.clock_offset_ns(raw[0])
-        _PACK_CLOCK(vm.memory.view(raw[2 * RAW_STRIDE], 8), 0, time_ns)
+        vm.memory.write_u64(raw[2 * RAW_STRIDE], time_ns)
         raw[0] = 0
     except BaseException as error:  # noqa: BLE001 - must not unwind through C
         return _fail(error)
     return 0
-
-
-def _at_once(_environment: int) -> bool:
-    return True
 
 
 def _next_turn(_environment: int) -> bool:
@@ -150,8 +147,10 @@ def _resume(_environment: int) -> bool:
     return True
 
 
-_CONTINUATIONS = tuple(map(runtime.Continuation, (_at_once, _resume, _next_turn)))
-_AT_ONCE, _RESUME, _NEXT_TURN = (ctypes.cast(c, ctypes.c_void_p).value for c in _CONTINUATIONS)
+_CONTINUATIONS = tuple(map(runtime.Continuation, (_resume, _next_turn)))
+_RESUME, _NEXT_TURN = (ctypes.cast(c, ctypes.c_void_p).value for c in _CONTINUATIONS)
+# Most calls can go on at once. Any C function that gives 1 says so, without a way through Python.
+_AT_ONCE = ctypes.cast(ctypes.pythonapi.Py_IsInitialized, ctypes.c_void_p).value
 
 
 def _yield_callback(
@@ -183,6 +182,7 @@ def _async_callback(start: Callable[..., Any], kind: Any) -> Callable[..., None]
     ) -> None:
         vm = current.vm
         assert vm is not None
+        vm.clock_is_old = True
         results[0] = 0  # the value's kind: i32
         continuation[0], continuation[1], continuation[2] = _AT_ONCE, 0, 0
         result: Any = 0

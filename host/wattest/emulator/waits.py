@@ -238,12 +238,13 @@ def fd_read(vm: GuestVm, fd: int, vectors: int, count: int, got: int) -> int | P
     if file is None:
         return Errno.BADF
     if isinstance(file, DeviceFile):
-        address, size = _VECTOR.unpack(vm.memory.view(vectors, 8)) if count else (0, 0)
-        vm.memory.view(address, size)  # all of the buffer exists
+        memory = vm.memory
+        address, size = memory.unpack(_VECTOR, vectors) if count else (0, 0)
+        memory.require(address, size)
         result = file.handler(vm, address, size)
         if isinstance(result, Wait):
             return _DeviceWait(result, got)
-        vm.memory.write_u32(got, result)
+        memory.write_u32(got, result)
         return Errno.SUCCESS
     if isinstance(file, InputStream):
         return _StdinRead(vm.files.vectors(vectors, count), got)
