@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from wattest.errors import SignatureInvalid
+from wattest.errors import DecodeError, SignatureInvalid
 from wattest.ledger import Conflict, Duplicate, EntryKind, Ledger, NewEntry, record_entry
 from wattest.operations.events import (
     CheckpointSigned,
@@ -32,7 +32,16 @@ from wattest.session import (
 from wattest.twin import Twin
 from wattest.verify import Finding, FindingCode, Severity, Verdict, Verifier
 from wattest.verify.signature import load_key
-from wattest.wire import Enrolment, EnrolmentKind, Hello, Op, Record, kid_of, spki_der
+from wattest.wire import (
+    Enrolment,
+    EnrolmentKind,
+    Hello,
+    Op,
+    Record,
+    kid_of,
+    parse_record,
+    spki_der,
+)
 from wattest.wire.message import WINDOW_RECORDS
 
 FLUSH_DELAY_MS = 250
@@ -257,12 +266,13 @@ class Collector:
             lane.session.command(Op.IDENTIFY, lane.nonce)
 
     def _take(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
+        stray = self._stray(lane, received.data)
+        if stray is not None:
+            return [self._refused(lane, received, stray, now_ms)]
         verdict = self._verifier.check(received.data, received_ms=now_ms)
         if not lane.enrolled and not verdict.accepted:  # records of an older key of it go on
             return self._hold(lane, received, now_ms)
         record = verdict.record
-        if record is not None and verdict.accepted and record.serial != lane.expected.serial:
-            verdict = _of_another_node(lane, record, verdict)
         if record is None or not verdict.accepted:
             return [self._refused(lane, received, verdict, now_ms)]
         if verdict.duplicate:
@@ -273,6 +283,24 @@ class Collector:
         if self._flush_at_ms is None:
             self._flush_at_ms = now_ms + FLUSH_DELAY_MS
         return []
+
+    def _stray(self, lane: _Lane, data: bytes) -> Verdict | None:
+        """Return why the record of a node enrolled on another link is refused here, else None.
+
+        The verifier must not remember it: once it is sent on its own link it would pass for a
+        duplicate of something durable, and be acknowledged without being logged.
+        """
+        try:
+            kid = parse_record(data).kid
+        except DecodeError:
+            return None
+        enrolment = self._verifier.enrolment(kid)
+        if enrolment is None or enrolment.serial == lane.expected.serial:
+            return None
+        verdict = Verifier([enrolment]).check(data)
+        if not verdict.accepted:
+            return None
+        return _of_another_node(lane.expected.serial, enrolment.serial, verdict)
 
     def _take_duplicate(
         self, lane: _Lane, received: RecordReceived, verdict: Verdict, record: Record, now_ms: int
@@ -345,14 +373,16 @@ class Collector:
         )
 
 
-def _of_another_node(lane: _Lane, record: Record, verdict: Verdict) -> Verdict:
+def _of_another_node(expected: str, enrolled: str, verdict: Verdict) -> Verdict:
     """Refuse the record of an enrolled node that speaks on the link of another: cables swapped."""
+    record = verdict.record
+    assert record is not None, "only parsed records are accepted"
     finding = Finding(
         code=FindingCode.WRONG_SERIAL,
         severity=Severity.ERROR,
         kid=record.kid,
         ctx=int(record.ctx),
         seq=record.seq,
-        message=f"serial {lane.expected.serial} expected on this link, got {record.serial}",
+        message=f"serial {expected} expected on this link, got the node enrolled as {enrolled}",
     )
     return replace(verdict, findings=(finding,), accepted=False)

@@ -185,3 +185,19 @@ def test_enrolled_node_on_the_link_of_another_is_refused() -> None:
     assert talk.ledger.size == logged
     assert talk.collector.enrolment("roof") is None
     assert set(codes(talk.events)) == {"wrong-serial"}
+
+
+def test_record_refused_on_the_link_of_another_is_logged_once_the_cable_is_right() -> None:
+    talk = Talk()
+    node = talk.enrol(TalkingNode())
+    talk.attach(node, "roof", serial="demo-0002")
+    node.seal()
+    talk.step(6, lane="roof")
+    talk.flush()
+    assert node.acknowledged == 1
+    talk.attach(node)
+    talk.step(6)
+    talk.flush()
+    talk.step(2)
+    assert node.acknowledged == len(node.journal)
+    assert readings(talk) == node.journal
