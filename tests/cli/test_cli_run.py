@@ -250,3 +250,16 @@ def test_demo_draws_its_own_screen(tmp_path: Path) -> None:
     assert drawn.startswith("<svg")
     assert "roof" in drawn
     assert "charger" in drawn
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("total", "x"), ("nodes", 5), ("nodes", [5]), ("faults", [{"now_ms": [1]}]), ("reasons", {})],
+)
+def test_run_json_of_other_kinds_is_refused(key: str, value: object, copy: Path) -> None:
+    run_json = copy / "OUT" / "run.json"
+    run_json.write_text(json.dumps(json.loads(run_json.read_bytes()) | {key: value}))
+    done = wattest("tui", "OUT", "--screenshot", "screen.svg", folder=copy)
+    assert done.returncode == 2
+    assert "run.json" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -63,6 +63,7 @@ def stored_events(path: Path) -> Iterator[RunEvent]:
     """
     run = RunDir(path)
     values = run.read_json()
+    _check_shape(run, values)
     key = checkpoint_verifier(run)
     with SqliteStore(run.ledger, read_only=True) as store:
         told = _Told(run, values, LedgerView(store, key))
@@ -286,6 +287,19 @@ def _info(enrolment: Enrolment, name: str, load: str) -> NodeInfo:
         kid=enrolment.kid,
         load=load,
     )
+
+
+def _check_shape(run: RunDir, values: dict[str, Any]) -> None:
+    """Refuse a run.json whose parts are not of the kinds a run writes."""
+    kinds: dict[str, type] = {"nodes": list, "faults": list, "reasons": list, "total": dict}
+    for key, kind in kinds.items():
+        part = values.get(key, kind())
+        inner = [type(item) for item in part] if type(part) is list and key != "reasons" else []
+        if type(part) is not kind or any(item is not dict for item in inner):
+            raise ConfigError("not what a run writes", path=str(run.run_json), key=key)
+    for fault in values.get("faults", []):
+        if type(fault.get("now_ms")) is not int:
+            raise ConfigError("a whole number expected", path=str(run.run_json), key="now_ms")
 
 
 def _number(run: RunDir, values: dict[str, Any], key: str) -> int:
