@@ -297,9 +297,6 @@ def _check_shape(run: RunDir, values: dict[str, Any]) -> None:
         inner = [type(item) for item in part] if type(part) is list and key != "reasons" else []
         if type(part) is not kind or any(item is not dict for item in inner):
             raise ConfigError("not what a run writes", path=str(run.run_json), key=key)
-    for fault in values.get("faults", []):
-        if type(fault.get("now_ms")) is not int:
-            raise ConfigError("a whole number expected", path=str(run.run_json), key="now_ms")
 
 
 def _number(run: RunDir, values: dict[str, Any], key: str) -> int:
@@ -316,6 +313,8 @@ def _faults(run: RunDir, values: dict[str, Any]) -> tuple[FaultJudged, ...]:
         faults = [FaultJudged(**fault) for fault in values.get("faults", [])]
     except TypeError as error:
         raise ConfigError(str(error), path=str(run.run_json), key="faults") from error
+    if any(type(fault.now_ms) is not int for fault in faults):
+        raise ConfigError("a whole number expected", path=str(run.run_json), key="faults.now_ms")
     return tuple(sorted(faults, key=lambda fault: fault.now_ms))
 
 
