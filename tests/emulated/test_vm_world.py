@@ -164,6 +164,44 @@ def test_event_planned_before_finds_a_busy_board_at_its_exact_time():
     assert 0 <= seen[0] < 20_000
 
 
+def test_event_planned_in_answer_to_a_busy_board_finds_it_at_its_exact_time():
+    world, seen = World(), []
+
+    def answer(vm, _payload):
+        due_ns = vm.now_ns() + 2 * MS
+        world.call_at(due_ns, lambda: seen.append((world.now_ns - due_ns, vm.now_ns() - due_ns)))
+
+    source = "import host\nhost.call('ask', '')\nwhile True: pass"
+    vm, _ = new_guest(source, handlers={b"ask": answer})
+    board = Board(vm)
+    board.step = lambda: vm.poll(world.horizon_ns(vm.shorten))
+    world.add(board)
+    world.run_until(40 * MS)
+    vm.close()
+    ((world_late_ns, board_late_ns),) = seen
+    assert world_late_ns == 0
+    assert 0 <= board_late_ns < 20_000
+
+
+def test_actor_that_is_woken_brings_the_horizon_closer():
+    trace, world = [], World()
+    sleeper = Ticker(trace, "sleeper", 10 * SECOND, 1)
+    runner = Ticker(trace, "runner", SECOND, 1)
+    told = []
+
+    def step():
+        assert world.horizon_ns(told.append) == SECOND + LEAD_NS
+        sleeper.due = SECOND + 3 * MS
+        world.wake(sleeper)
+        runner.left = 0
+
+    runner.step = step
+    world.add(runner)
+    world.add(sleeper)
+    world.run_until(2 * SECOND)
+    assert told == [SECOND + 3 * MS + LEAD_AMONG_OTHERS_NS]
+
+
 TALKER = """
 import time, os
 for n in range(40):

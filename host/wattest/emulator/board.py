@@ -272,7 +272,7 @@ class EmulatedBoard:
             self._alarm(now_ns)
             return
         if self._guest_due_ns is not None and self._guest_due_ns <= now_ns:
-            until_ns = self.world.horizon_ns()
+            until_ns = self.world.horizon_ns(session.vm.shorten)
             session.run(now_ns, until_ns if alarm is None else min(until_ns, alarm))
             self._look_at(session.vm)
 

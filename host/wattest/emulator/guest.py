@@ -18,11 +18,10 @@ from wattest.emulator import waits
 from wattest.emulator.engine import Engine
 from wattest.emulator.entropy import EntropyStream
 from wattest.emulator.filesystem_port import FileSystem, NoFileSystem
-from wattest.emulator.guest_memory import WildPointer
 from wattest.emulator.instance import Instance
 from wattest.emulator.layout import Scheduler
-from wattest.emulator.outcome import Outcome, StopGuest
-from wattest.emulator.process import GuestExit, Process
+from wattest.emulator.outcome import Outcome, StopGuest, outcome_of
+from wattest.emulator.process import Process
 from wattest.emulator.runtime import current
 from wattest.emulator.waits import HandlerRefused, Pending, Wait
 from wattest.emulator.wasi_abi import CLOCK_REALTIME
@@ -67,8 +66,9 @@ class GuestVm:
         outcome: how it ended, or None.
         stdin: console input the guest has not read.
         cause: why its wait is to end early, if it is.
+        entropy: what its ``/dev/urandom`` gives.
         clock_is_old: it has computed since its clock was read; for the imports.
-        gave_up_turn: no turn has begun since it last handed the thread back; for the imports.
+        gave_up_turn: no turn began since it handed the thread back; for the imports.
 
     Raises:
         EmulatorError: there is no memory for another instance.
@@ -121,11 +121,12 @@ class GuestVm:
         }
         self.handlers.update(handlers or {})
         self.process = Process(self.memory, arguments, result_capacity_bytes)
+        self.entropy = EntropyStream(seed)
         self.files = OpenFiles(
             self.memory,
             filesystem or NoFileSystem(),
             {"wait": waits.wait_device, **(devices or {})},
-            EntropyStream(seed),
+            self.entropy,
             self._write_output,
         )
 
@@ -214,6 +215,11 @@ class GuestVm:
         elif not self._booted:
             self._finish_boot()
 
+    def shorten(self, until_ns: int) -> None:
+        """Let it run no further than ``until_ns`` in this `poll`; from inside its callbacks."""
+        if self._running and self._booted:
+            self._instance.shorten(self._slice_fuel(until_ns))
+
     def _slice_fuel(self, until_ns: int | None) -> int:
         if not self._booted:
             return _BOOT_SLICE_NS // NS_PER_FUEL
@@ -234,8 +240,7 @@ class GuestVm:
 
     def notify(self, at_ns: int) -> None:
         """Make a waiting guest look again, at world time ``at_ns``."""
-        if self._wake_ns is None or at_ns < self._wake_ns:
-            self._wake_ns = at_ns
+        self._wake_ns = at_ns if self._wake_ns is None else min(at_ns, self._wake_ns)
 
     def interrupt(self, at_ns: int) -> None:
         """Raise KeyboardInterrupt in the guest, waiting or busy."""
@@ -368,23 +373,9 @@ class GuestVm:
     def _finish(self) -> None:
         message = self._instance.take_failure()
         failure, self.failure = self.failure, None
-        match failure:
-            case GuestExit(code=code):
-                self._end(Outcome(kind="exit", exit_code=code, detail=f"exit code {code}"))
-            case StopGuest(reason=reason):
-                self._end(Outcome(kind="stopped", detail=str(reason), error=failure))
-            case WildPointer():
-                self._end(Outcome(kind="trap", detail=str(failure)))
-            case Exception():
-                detail = f"{type(failure).__name__}: {failure}"
-                self._end(Outcome(kind="fault", detail=detail, error=failure))
-            case None if message is not None:
-                self._end(Outcome(kind="trap", detail=message))
-            case None:
-                self._end(Outcome(kind="exit", exit_code=0, detail="exit code 0"))
-            case _:
-                self._end(Outcome(kind="fault", detail=repr(failure), error=failure))
-                raise failure
+        self._end(outcome_of(failure, message))
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
 
     def _meet_doom(self) -> None:
         self._instance.abandon()

@@ -95,6 +95,14 @@ class Instance:
             self.abandon()
         return ended
 
+    def shorten(self, fuel: int) -> None:
+        """Leave at most this much of the slice; from inside a callback of the machine."""
+        left = self._granted - self.fuel_used()
+        if fuel < left:
+            self._granted -= left - fuel
+            self._left_value.i64 = fuel
+            runtime.global_set(self._context, self._global, self._left)
+
     def abandon(self) -> None:
         """Take the fiber down, wherever it stands."""
         future, self._future = self._future, None

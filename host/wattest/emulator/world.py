@@ -3,10 +3,11 @@
 Always the smallest of (virtual time, events before actors, order of adding) runs next. An event
 is a function of the host at a moment (a fault, a frame arriving on a link); an actor is a board.
 A step of an actor takes it to its next wait, or to the world's horizon: the next event that is
-known, a little past the next actor's turn, and never far. So an event reaches a waiting board at
-its exact time, and a busy one too if it was planned before the board's step began, else at most
-`LEAD_NS` late. The horizon depends on what is planned and on nothing else, so the same inputs
-give the same order every time, however the host divides its calls of `World.run_until`.
+known, a little past the next actor's turn, and never far. It comes closer when an event is
+planned meanwhile, as an answer to what the board sends. So an event reaches a board at its exact
+time, waiting or busy; only what another board causes may find it up to `LEAD_AMONG_OTHERS_NS`
+ahead. The horizon depends on what is planned and on nothing else, so the same inputs give the
+same order every time, however the host divides its calls of `World.run_until`.
 
 The world has no clock of its own and never waits; see `pacing` for real time.
 """
@@ -89,6 +90,8 @@ class World:
         self._turns: list[tuple[int, int, int, _Seat]] = []
         self._seats: dict[int, _Seat] = {}
         self._numbers = 0
+        self._limit_ns = 0
+        self._on_sooner: Callable[[int], None] | None = None
 
     def add(self, actor: Actor) -> int:
         """Take an actor in; returns its number, which breaks ties."""
@@ -105,12 +108,15 @@ class World:
         """Ask an actor again when it wants to run: something was done to it from outside."""
         seat = self._seats.get(id(actor))
         if seat is not None:
-            self._enqueue(seat)
+            due = self._enqueue(seat)
+            if due is not None:
+                self._come_closer(due + LEAD_AMONG_OTHERS_NS)
 
     def call_at(self, time_ns: int, call: Callable[[], None]) -> Event:
         """Call a function at ``time_ns``, or now if that has passed."""
         event = Event(max(time_ns, self.now_ns), call)
         heapq.heappush(self._events, (event.time_ns, self._next_number(), event))
+        self._come_closer(event.time_ns)
         return event
 
     def next_ns(self) -> int | None:
@@ -121,15 +127,22 @@ class World:
         event_ns = self._events[0][0]
         return min(event_ns, self._turns[0][0]) if self._turns else event_ns
 
-    def horizon_ns(self) -> int:
-        """Return how far the actor whose step this is may run."""
+    def horizon_ns(self, on_sooner: Callable[[int], None] | None = None) -> int:
+        """Return how far the actor whose step this is may run.
+
+        Args:
+            on_sooner: called with a time when something is planned before the horizon during the
+                step; the actor should not run further than that.
+        """
         self._drop_stale()
         limit_ns = self.now_ns + LEAD_NS
         if self._events:
             limit_ns = min(limit_ns, self._events[0][0])
         if self._turns:
             limit_ns = min(limit_ns, self._turns[0][0] + LEAD_AMONG_OTHERS_NS)
-        return max(limit_ns, self.now_ns + STEP_NS_MIN)
+        self._limit_ns = max(limit_ns, self.now_ns + STEP_NS_MIN)
+        self._on_sooner = on_sooner
+        return self._limit_ns
 
     def run_until(self, time_ns: int) -> None:
         """Do everything up to and including ``time_ns``, then stand there."""
@@ -155,6 +168,7 @@ class World:
         try:
             seat.actor.step()
         finally:  # whoever catches what it raised can go on with the same world
+            self._on_sooner = None
             if seat.actor is not None:
                 self._enqueue(seat)
 
@@ -162,12 +176,19 @@ class World:
         self._numbers += 1
         return self._numbers
 
-    def _enqueue(self, seat: _Seat) -> None:
+    def _come_closer(self, time_ns: int) -> None:
+        """Something was planned: tell the actor whose step this is, if it concerns it."""
+        if self._on_sooner is not None and time_ns < self._limit_ns:
+            self._limit_ns = time_ns
+            self._on_sooner(time_ns)
+
+    def _enqueue(self, seat: _Seat) -> int | None:
         seat.turn += 1
         assert seat.actor is not None
         due = seat.actor.next_ns()
         if due is not None:
             heapq.heappush(self._turns, (due, seat.number, seat.turn, seat))
+        return due
 
     def _drop_stale(self) -> None:
         events, turns = self._events, self._turns
