@@ -58,6 +58,7 @@ class Request(IntEnum):
     WDT_START = 55
     WDT_FEED = 56
     INTERRUPT_CHAR = 60
+    RANDOM = 61
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ class BoardRequests:
             Request.WDT_START: self._wdt_start,
             Request.WDT_FEED: self._wdt_feed,
             Request.INTERRUPT_CHAR: self._interrupt_char,
+            Request.RANDOM: self._random,
         }
 
     def __call__(self, vm: GuestVm, address: int, size: int) -> int | Wait:
@@ -197,6 +198,12 @@ class BoardRequests:
 
     def _interrupt_char(self, _vm: GuestVm, words: Words) -> Sequence[int]:
         self._set_interrupt_char(-1 if words[1] == _FOREVER else words[1] & 0xFF)
+        return ()
+
+    @staticmethod
+    def _random(vm: GuestVm, words: Words) -> Sequence[int]:
+        vm.memory.require(words[1], words[2])
+        vm.memory.write(words[1], vm.entropy.read(words[2]))
         return ()
 
     # ---- always-on memory, watchdog, timers --------------------------------------------

@@ -78,6 +78,7 @@ _CHARGE_HALF = 1 << 39
 _CURRENT_MAX = (1 << 19) - 1
 _POWER_MAX = (1 << 24) - 1
 _SETTLE_NS = 1_000_000_000
+_SETTLE_REST = 64  # the last step takes a rest of less than 1/64 step along
 _SETTLE_STEPS_MAX = 10_000
 
 
@@ -334,8 +335,8 @@ class Ina228:
             return
         step = max(1, _SETTLE_NS // self._adc.cycle_ns, todo // _SETTLE_STEPS_MAX)
         while self._settled_cycles < cycles:
-            upto = min(cycles, self._settled_cycles + step)
-            self._accumulate(upto)
+            upto = self._settled_cycles + step
+            self._accumulate(upto if upto + step // _SETTLE_REST < cycles else cycles)
         self._fold_overflow()
 
     def _accumulate(self, upto: int) -> None:

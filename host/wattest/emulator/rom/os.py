@@ -15,7 +15,6 @@ from os import (
     stat,
     umount,
     unlink,
-    urandom,
     ilistdir as _ilistdir,
 )
 
@@ -23,9 +22,12 @@ _sys.path.extend(_path)
 del _path
 
 from micropython import const
+from uctypes import addressof as _addressof
+from _board import call as _call, q as _q
 
 sep = "/"
 _STATVFS = const(4)
+_RANDOM = const(61)
 
 
 def ilistdir(path="."):
@@ -43,12 +45,16 @@ def listdir(path="."):
 
 
 def statvfs(path):
-    import _board
-
     stat(path)
-    blocks = _board.call(_STATVFS)
-    free = _board.q[2]
+    blocks = _call(_STATVFS)
+    free = _q[2]
     return (4096, 4096, blocks, free, free, 0, 0, 0, 0, 255)
+
+
+def urandom(n):
+    data = bytearray(n)
+    _call(_RANDOM, _addressof(data), n)
+    return bytes(data)
 
 
 def sync():
