@@ -22,8 +22,9 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _POINT_BYTES = const(64)
 _ENTRIES = const(128)
 _SIZE_ATTRIBUTE = const(6)
-_SPREAD = const(0x41041)  # a nibble times this stands at bits 0, 6, 12 and 18
-_LOWEST = const(0x204081)  # bits 0, 7, 14 and 21: one bit of each of the four
+_ODD_BITS = 0xAAAAAAAA00000000AAAAAAAA00000000AAAAAAAA00000000AAAAAAAA
+_ODD_PAIRS = 0xCCCCCCCCCCCCCCCC0000000000000000CCCCCCCCCCCCCCCC
+_ODD_FOURS = 0xF0F0F0F0F0F0F0F0F0F0F0F0F0F0F0F0
 _SPKI_PREFIX = b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
 
 
@@ -116,31 +117,23 @@ def inverse(value: int, modulus: int) -> int:
         right_factor -= quotient * left_factor
 
 
-def comb_lookups(scalar: int) -> bytearray:
+def comb_lookups(scalar: int) -> bytes:
     """The 256 signed digits of an odd scalar, as the comb looks them up.
 
     Returns:
-        A byte for each column of eight digits, 32 positions apart: bits 0 to 6 are those of the
-        first seven, bit 7 that of the last. A bit is 1 for +1, 0 for -1.
+        For column c of 0..31 the byte 4 * (c % 8) + c // 8: bit t is the digit at c + 32 t, 1 for
+        +1 and 0 for -1.
     """
-    # Digits +1 and -1 of an odd k are the bits of (k + 2^256 - 1) / 2.
-    digits = ((scalar >> 1) + (1 << 255)).to_bytes(32, "little")
-    lookups = bytearray(32)
-    column = 0
-    for byte in range(4):
-        for shift in (0, 4):
-            # Four columns at a time, 7 bits each: as much as a small int takes.
-            fields = 0
-            for row in range(7):
-                nibble = digits[byte + 4 * row] >> shift & 15
-                fields |= (nibble * _SPREAD & _LOWEST) << row
-            last = digits[byte + 28] >> shift
-            lookups[column] = fields & 127 | (last & 1) << 7
-            lookups[column + 1] = fields >> 7 & 127 | (last & 2) << 6
-            lookups[column + 2] = fields >> 14 & 127 | (last & 4) << 5
-            lookups[column + 3] = fields >> 21 | (last & 8) << 4
-            column += 4
-    return lookups
+    # Digits +1 and -1 of an odd k are the bits of (k + 2^256 - 1) / 2: eight rows of 32. Each
+    # square of eight rows and eight columns is transposed: single bits, pairs, fours.
+    rows = (scalar >> 1) + (1 << 255)
+    swapped = (rows ^ rows >> 31) & _ODD_BITS
+    rows ^= swapped ^ swapped << 31
+    swapped = (rows ^ rows >> 62) & _ODD_PAIRS
+    rows ^= swapped ^ swapped << 62
+    swapped = (rows ^ rows >> 124) & _ODD_FOURS
+    rows ^= swapped ^ swapped << 124
+    return rows.to_bytes(32, "little")
 
 
 class Signer:
@@ -160,13 +153,14 @@ class Signer:
         p = FIELD_PRIME
         table = self._table
         signed = [0, 0]
-        columns = self._columns
+        blocks = range(self._blocks)
+        block_columns = self._columns >> 3
         from_bytes = int.from_bytes
         lookups = comb_lookups(scalar)
         zz = blind * blind % p
         zzz = zz * blind % p
         x = y = 0
-        column = columns
+        column = self._columns
         first = True
         while column:
             column -= 1
@@ -181,8 +175,9 @@ class Signer:
                 zz = v * zz % p
                 zzz = w * zzz % p
                 pause()
-            for block in range(self._blocks):
-                index = lookups[columns * block + column]
+            place = (column & 7) << 2 | column >> 3
+            for block in blocks:
+                index = lookups[place + block_columns * block]
                 positive = index >> 7
                 offset = (block << 7 | (index ^ (positive - 1)) & 127) << 6
                 x2 = from_bytes(table[offset : offset + 32], "big")
