@@ -12,6 +12,7 @@ _NVS_GET_BLOB = const(24)
 _NVS_ERASE = const(25)
 _NVS_COMMIT = const(26)
 
+
 def _ask(op, handle, key, a=0, b=0):
     q[0] = op
     q[1] = handle
