@@ -114,6 +114,7 @@ def test_key_changes_with_everything_the_machine_depends_on(monkeypatch):
     for name, value in (
         ("PASS_VERSION", 99),
         ("CLOCK_VERSION", 99),
+        ("INLINE_VERSION", 99),
         ("ARTIFACT_SHA256", "0" * 64),
     ):
         with monkeypatch.context() as patch:
@@ -122,7 +123,7 @@ def test_key_changes_with_everything_the_machine_depends_on(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(artifact.platform, "machine", lambda: "other")
         keys.add(artifact.cache_key("a"))
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 def test_file_where_the_cache_folder_should_be_is_one_clear_line(tmp_path, monkeypatch):

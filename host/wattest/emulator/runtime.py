@@ -87,6 +87,9 @@ export_get = _function(
     "wasmtime_instance_export_get", c_bool, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p
 )
 set_async_stack_size = _function("wasmtime_config_async_stack_size_set", None, c_void_p, c_size_t)
+set_compiler_flag = _function(
+    "wasmtime_config_cranelift_flag_set", None, c_void_p, c_char_p, c_char_p
+)
 _trap_new = _function("wasmtime_trap_new", c_size_t, c_char_p, c_size_t)
 _trap_message = _function("wasm_trap_message", None, c_void_p, c_void_p)
 _trap_delete = _function("wasm_trap_delete", None, c_void_p)

@@ -18,7 +18,7 @@ import heapq
 from collections.abc import Callable
 from typing import Protocol
 
-LEAD_NS = 50_000_000
+LEAD_NS = 100_000_000
 """How far ahead of the world an actor may run while it is alone."""
 
 LEAD_AMONG_OTHERS_NS = 4_000_000

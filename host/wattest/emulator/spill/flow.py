@@ -14,6 +14,8 @@ from wattest.emulator.spill import wasm
 from wattest.emulator.spill.wasm import Instruction
 
 _MAY_THROW = frozenset((wasm.CALL, wasm.CALL_INDIRECT, wasm.THROW, wasm.THROW_REF))
+_LEAVES = frozenset((wasm.BR, wasm.BR_TABLE, wasm.RETURN, wasm.UNREACHABLE, wasm.THROW))
+_ONCE = 1 << 20
 _STOPS = frozenset((wasm.UNREACHABLE, wasm.THROW, wasm.THROW_REF))
 
 
@@ -67,9 +69,29 @@ class Flow:
         """Return the index of the ``end`` of the block that begins at index ``block``."""
         return self._end_of[block]
 
-    def loop_depth(self, index: int) -> int:
-        """Return how many loops lie around an instruction."""
-        return sum(self._instructions[block].op == wasm.LOOP for block in self.enclosing[index])
+    def frequencies(self) -> list[int]:
+        """Return how often each instruction is likely done; only their ratios mean anything.
+
+        A loop goes round eight times, and a conditional branch is taken every other time.
+        """
+        often, found = _ONCE, []
+        outer: list[int] = []  # of each open block: how often the code behind its end is done
+        for op, immediate, *_ in self._instructions:
+            found.append(max(often, 1))
+            if op in wasm.BLOCKS:
+                outer.append(often)
+                often = often * 8 if op == wasm.LOOP else often >> (op == wasm.IF)
+            elif op == wasm.ELSE:
+                often = outer[-1] >> 1
+            elif op == wasm.END and outer:
+                often = outer.pop()
+            elif op == wasm.BR_IF:
+                often >>= 1
+                for place in range(len(outer) - immediate, len(outer)):
+                    outer[place] >>= 1  # blocks that the branch leaves, but for its target
+            elif op in _LEAVES:
+                often = 0
+        return found
 
     def rounds(self, loop: int) -> set[int]:
         """Return the instructions that a round of the loop at index ``loop`` may pass.

@@ -29,7 +29,6 @@ ENTRY = -1
 
 _FRAME_ALIGNMENT = 16
 _SLOT_BYTES = 4
-_ROUNDS = 8  # of a loop, on the average
 _BASES_KEPT = 2
 _TEMPORARY_BASES_KEPT = 3
 
@@ -143,19 +142,18 @@ def _write_stores(
 ) -> dict[int, int]:
     """Choose the locals to be stored where they are written, and take them out of ``stores``.
 
-    They are those whose needed writes are done less often than the stores before calls, if each
-    loop around an instruction repeats it `_ROUNDS` times.
+    They are those whose needed writes are done less often than the stores before calls.
     """
     changes = _changes(function)
     needed = flow.backward(live, changes)
     places = {index: bit for index, bit in changes.items() if flow.after(index, needed) & bit}
     places[ENTRY] = needed[0]
+    often = flow.frequencies()
     balance: dict[int, int] = {}
     for uses, sign in ((stores, 1), (places, -1)):
         for index, mask in uses.items():
-            often = 1 if index == ENTRY else _ROUNDS ** flow.loop_depth(index)
             for local in members(mask):
-                balance[local] = balance.get(local, 0) + sign * often
+                balance[local] = balance.get(local, 0) + sign * often[max(index, 0)]
     chosen = sum(1 << local for local, gain in balance.items() if gain > 0)
     for index in stores:
         stores[index] &= ~chosen
