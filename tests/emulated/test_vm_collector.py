@@ -4,13 +4,18 @@ Method: the programs that break the shipped build, and a collection at every all
 (``gc.threshold(1)``) under code that keeps its objects in every place a compiler may put them.
 """
 
+import hashlib
+
+import ecdsa
 import pytest
 import wasmtime
-from vm_harness import new_guest, run, run_until_idle
+from vm_harness import MemoryFiles, new_guest, run, run_until_idle
 
+from wattest.data import data_root
 from wattest.emulator import artifact
 from wattest.emulator.engine import Engine, new_wasmtime_engine
 from wattest.emulator.spill import add_clock
+from wattest.flashing.p256_table import p256_table
 
 pytestmark = pytest.mark.emulated
 
@@ -126,6 +131,31 @@ for n in range(3000):
 print("kept", len(keep), gc.mem_alloc() < 60000)
 """
     assert run(source, heap="64k")[0] == "kept 37 True\n"
+
+
+SIGNING = """
+import gc, sys
+sys.path.append("/")
+from node.p256 import Signer, load_table
+signer = Signer(load_table("/p256.tbl"))
+gc.threshold(1)
+for n in range(2):
+    print(signer.sign(bytes(range(1, 33)), bytes([n] * 32)).hex())
+"""
+
+
+def test_signatures_are_right_while_every_allocation_collects():
+    """Large numbers keep their digits in every place at once."""
+    firmware = data_root() / "firmware" / "node"
+    files = {f"/node/{name}": (firmware / name).read_bytes() for name in ("p256.py", "mac.py")}
+    disk = MemoryFiles({**files, "/p256.tbl": p256_table(16_384)})
+    disk.directories.add("/node")
+    key = ecdsa.SigningKey.from_string(bytes(range(1, 33)), curve=ecdsa.NIST256p)
+    expected = [
+        key.sign_digest_deterministic(bytes([n] * 32), hashfunc=hashlib.sha256).hex()
+        for n in range(2)
+    ]
+    assert run(SIGNING, filesystem=disk)[0].split() == expected
 
 
 @pytest.mark.long
