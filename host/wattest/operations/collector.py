@@ -75,6 +75,21 @@ class ExpectedNode:
     power_max_milliwatts: int
     command_key: bytes
 
+    def enrolment(self, spki: bytes, *, enrolled_ms: int) -> Enrolment:
+        """Return the enrolment of this node under a key, SPKI DER."""
+        return Enrolment(
+            kid=kid_of(spki),
+            spki=spki,
+            serial=self.serial,
+            kind=self.kind,
+            board=self.board,
+            cfg=self.cfg,
+            demo=self.demo,
+            power_max_milliwatts=self.power_max_milliwatts,
+            enrolled_ms=enrolled_ms,
+            asset=self.asset,
+        )
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -247,18 +262,7 @@ class Collector:
             load_key(spki)
         except SignatureInvalid:
             return  # no point of the curve: nothing can be signed with it
-        lane.candidate = Enrolment(
-            kid=kid_of(spki),
-            spki=spki,
-            serial=expected.serial,
-            kind=expected.kind,
-            board=expected.board,
-            cfg=expected.cfg,
-            demo=expected.demo,
-            power_max_milliwatts=expected.power_max_milliwatts,
-            enrolled_ms=now_ms,
-            asset=expected.asset,
-        )
+        lane.candidate = expected.enrolment(spki, enrolled_ms=now_ms)
         known = self._verifier.enrolment(lane.candidate.kid)
         lane.enrolled = known is not None and known.serial == expected.serial
         lane.proved |= lane.enrolled
@@ -266,10 +270,15 @@ class Collector:
             lane.session.command(Op.IDENTIFY, lane.nonce)
 
     def _take(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
-        stray = self._stray(lane, received.data)
-        if stray is not None:
-            return [self._refused(lane, received, stray, now_ms)]
-        verdict = self._verifier.check(received.data, received_ms=now_ms)
+        try:
+            parsed = parse_record(received.data)
+        except DecodeError:
+            verdict = self._verifier.check(received.data, received_ms=now_ms)
+        else:
+            stray = self._stray(lane, parsed)
+            if stray is not None:
+                return [self._refused(lane, received, stray, now_ms)]
+            verdict = self._verifier.check_record(parsed, received_ms=now_ms)
         if not lane.enrolled and not verdict.accepted:  # records of an older key of it go on
             return self._hold(lane, received, now_ms)
         record = verdict.record
@@ -284,20 +293,16 @@ class Collector:
             self._flush_at_ms = now_ms + FLUSH_DELAY_MS
         return []
 
-    def _stray(self, lane: _Lane, data: bytes) -> Verdict | None:
+    def _stray(self, lane: _Lane, record: Record) -> Verdict | None:
         """Return why the record of a node enrolled on another link is refused here, else None.
 
         The verifier must not remember it: once it is sent on its own link it would pass for a
         duplicate of something durable, and be acknowledged without being logged.
         """
-        try:
-            kid = parse_record(data).kid
-        except DecodeError:
-            return None
-        enrolment = self._verifier.enrolment(kid)
+        enrolment = self._verifier.enrolment(record.kid)
         if enrolment is None or enrolment.serial == lane.expected.serial:
             return None
-        verdict = Verifier([enrolment]).check(data)
+        verdict = Verifier([enrolment]).check_record(record)
         if not verdict.accepted:
             return None
         return _of_another_node(lane.expected.serial, enrolment.serial, verdict)

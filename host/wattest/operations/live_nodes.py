@@ -53,20 +53,7 @@ def enrolment_of(live: LivePort, *, enrolled_ms: int) -> Enrolment | None:
     """Return the enrolment of a node whose public key is known; its kind is what was stated."""
     if live.public_key is None:
         return None
-    spki = spki_der(live.public_key)
-    expected = live.expected
-    return Enrolment(
-        kid=kid_of(spki),
-        spki=spki,
-        serial=expected.serial,
-        kind=expected.kind,
-        board=expected.board,
-        cfg=expected.cfg,
-        demo=expected.demo,
-        power_max_milliwatts=expected.power_max_milliwatts,
-        enrolled_ms=enrolled_ms,
-        asset=expected.asset,
-    )
+    return live.expected.enrolment(spki_der(live.public_key), enrolled_ms=enrolled_ms)
 
 
 def info_of(live: LivePort) -> NodeInfo:
