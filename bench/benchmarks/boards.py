@@ -10,7 +10,7 @@ from typing import Any
 
 from node_bench import BOOT_LIMIT_NS, bench_of, run_until
 
-from wattest.operations.bench import BenchNode, EmulatedBench
+from wattest.operations.virtual.bench import BenchNode, EmulatedBench
 from wattest.wire import Frame, FrameScanner, parse_record
 from wattest.wire.message import FrameKind
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from wattest.data import data_root
 from wattest.operations.events import RunFinished
-from wattest.operations.run import RunOptions, run
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import load_scenario
 
 DAY_S = 86_400

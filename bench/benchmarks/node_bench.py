@@ -8,7 +8,7 @@ from time import process_time
 
 from wattest.data import data_root
 from wattest.emulator.ina228 import ChipErrors
-from wattest.operations.bench import BenchNode, EmulatedBench, NodePlan
+from wattest.operations.virtual.bench import BenchNode, EmulatedBench, NodePlan
 from wattest.scenario import load_scenario, prepare
 
 NS_PER_S = 1_000_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wattest.ledger import CheckpointSigner, EntryKind, Ledger, NewEntry
-from wattest.operations.ledger_view import CHECKPOINT_KEY
+from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
 from wattest.operations.rundir import RunDir
 from wattest.settlement import (
     Cutoff,

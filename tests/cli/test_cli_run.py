@@ -133,7 +133,7 @@ def test_changed_byte_of_an_entry_is_named(share: int, copy: Path) -> None:
 
 @pytest.mark.long
 def test_every_changed_entry_is_named(copy: Path) -> None:
-    from wattest.operations.audit import AuditReport, audit_run
+    from wattest.operations.kept.audit import AuditReport, audit_run
 
     changed = 0
     for index, _, body in entries(copy / "OUT"):

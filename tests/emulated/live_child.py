@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from wattest.operations.events import CheckpointSigned
-from wattest.operations.live import collect_live
-from wattest.operations.live_ports import read_ports
+from wattest.operations.live.collect import collect_live
+from wattest.operations.live.ports import read_ports
 
 
 def main(home: str, out: str) -> None:

@@ -17,10 +17,10 @@ from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.errors import LinkError
 from wattest.ledger import EntryKind, LedgerView
 from wattest.link import open_port
-from wattest.operations.audit import AuditReport, audit_run
 from wattest.operations.events import RunEvent
-from wattest.operations.ledger_view import open_view
-from wattest.operations.live_ports import PortsFile, read_ports
+from wattest.operations.kept.audit import AuditReport, audit_run
+from wattest.operations.kept.ledger_view import open_view
+from wattest.operations.live.ports import PortsFile, read_ports
 from wattest.wire import parse_enrolment, parse_record
 
 GIVE_UP_S = 60.0

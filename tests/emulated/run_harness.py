@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wattest.operations.control import RunControl
 from wattest.operations.events import FaultJudged, RunEvent, RunFinished
-from wattest.operations.run import RunOptions, run
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import Scenario, parse_scenario
 
 AFTER_CLONE = (

@@ -22,7 +22,7 @@ from live_harness import Boards, audit, check_complete, lines_of, wait_for
 
 from wattest.operations.control import RunControl
 from wattest.operations.events import RecordLogged, RunFinished, RunStarted
-from wattest.operations.live import collect_live
+from wattest.operations.live.collect import collect_live
 from wattest.operations.rundir import RunDir
 from wattest.wire import EventKind
 

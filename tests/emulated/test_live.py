@@ -18,7 +18,6 @@ from live_harness import Boards, audit, check_complete, is_free, say_at_console,
 
 from wattest.cli.main import main
 from wattest.errors import ConfigError, LinkError
-from wattest.operations.board_up import BoardsOptions, boards_up
 from wattest.operations.control import RunControl
 from wattest.operations.events import (
     ConsolePrinted,
@@ -28,10 +27,11 @@ from wattest.operations.events import (
     RunEvent,
     RunFinished,
 )
-from wattest.operations.ledger_view import open_view
-from wattest.operations.live import collect_live
+from wattest.operations.kept.ledger_view import open_view
+from wattest.operations.kept.stored import stored_events
+from wattest.operations.live.collect import collect_live
 from wattest.operations.rundir import RunDir
-from wattest.operations.stored import stored_events
+from wattest.operations.standing.board_up import BoardsOptions, boards_up
 from wattest.scenario import FaultKind
 from wattest.verify import EnrolmentKind, Severity
 from wattest.wire import parse_enrolment

@@ -20,10 +20,10 @@ from run_harness import AFTER_CLONE, Bench, Played
 
 from wattest.errors import ConfigError, VerificationError
 from wattest.ledger import CheckpointSigner, EntryKind, Ledger, NewEntry, record_entry
-from wattest.operations import audit as audit_module
-from wattest.operations.audit import AuditProgressed, AuditReport, audit_run
-from wattest.operations.demo_keys import demo_key
+from wattest.operations.kept import audit as audit_module
+from wattest.operations.kept.audit import AuditProgressed, AuditReport, audit_run
 from wattest.operations.rundir import RunDir
+from wattest.operations.virtual.demo_keys import demo_key
 from wattest.settlement import Cutoff
 from wattest.store import SqliteStore
 from wattest.wire import parse_record

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from run_harness import Bench, Played
 
-from wattest.operations.audit import AuditReport, audit_run
+from wattest.operations.kept.audit import AuditReport, audit_run
 from wattest.operations.rundir import RunDir
 
 pytestmark = pytest.mark.emulated

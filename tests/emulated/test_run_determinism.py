@@ -12,8 +12,8 @@ from run_harness import AFTER_CLONE, Bench
 from wattest.ledger import EntryKind
 from wattest.operations.control import RunControl
 from wattest.operations.events import RunFinished, RunStarted
-from wattest.operations.run import RunOptions, run
 from wattest.operations.rundir import RunDir
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import Scenario
 
 pytestmark = pytest.mark.emulated

@@ -14,7 +14,7 @@ import pytest
 from run_harness import STEADY, Bench, Played
 
 from wattest.emulator.ina228 import ChipErrors
-from wattest.operations import rig
+from wattest.operations.virtual import rig
 
 pytestmark = pytest.mark.emulated
 

@@ -19,7 +19,7 @@ from wattest.operations.events import (
     RecordLogged,
     RecordRefused,
 )
-from wattest.operations.run import RunOptions, run
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import FaultKind
 
 pytestmark = pytest.mark.emulated

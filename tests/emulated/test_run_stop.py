@@ -18,9 +18,7 @@ from run_harness import AFTER_CLONE, Bench, play
 from wattest.errors import ConfigError, StoreError
 from wattest.ledger import EntryKind
 from wattest.operations import collector as collector_module
-from wattest.operations import rig as rig_module
 from wattest.operations import rundir as rundir_module
-from wattest.operations.audit import AuditReport, audit_run
 from wattest.operations.control import RunControl
 from wattest.operations.events import (
     CheckpointSigned,
@@ -30,10 +28,12 @@ from wattest.operations.events import (
     RunFinished,
     RunStarted,
 )
-from wattest.operations.ledger_view import open_view
-from wattest.operations.run import RunOptions, run
+from wattest.operations.kept.audit import AuditReport, audit_run
+from wattest.operations.kept.ledger_view import open_view
+from wattest.operations.kept.statements import statements_of
 from wattest.operations.rundir import RunDir
-from wattest.operations.statements import statements_of
+from wattest.operations.virtual import rig as rig_module
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.session import Session
 from wattest.store import SqliteStore
 

@@ -16,11 +16,11 @@ from run_harness import Bench
 
 from wattest.flashing import FirmwareBuild, build_firmware
 from wattest.flashing.build import config_digest
-from wattest.operations import bench as bench_module
-from wattest.operations import rig as rig_module
-from wattest.operations.bench import EmulatedBench
 from wattest.operations.events import ConsolePrinted, NodeChanged, RecordLogged, RunFinished
-from wattest.operations.run import RunOptions, run
+from wattest.operations.virtual import bench as bench_module
+from wattest.operations.virtual import rig as rig_module
+from wattest.operations.virtual.bench import EmulatedBench
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.wire import Record
 
 pytestmark = pytest.mark.emulated

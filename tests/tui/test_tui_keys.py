@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from wattest.operations.control import Request, RunControl
-from wattest.operations.stored import stored_events
+from wattest.operations.kept.stored import stored_events
 from wattest.scenario import FaultKind
 from wattest.tui.app import BenchApp
 from wattest.tui.help_sheet import HelpSheet

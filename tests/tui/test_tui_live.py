@@ -9,11 +9,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from wattest.operations.audit import AuditReport, audit_run
 from wattest.operations.control import RunControl
 from wattest.operations.events import RecordLogged
-from wattest.operations.run import RunOptions, run
-from wattest.operations.stored import stored_events
+from wattest.operations.kept.audit import AuditReport, audit_run
+from wattest.operations.kept.stored import stored_events
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import parse_scenario
 from wattest.tui.app import BenchApp
 from wattest.tui.feed import Feed

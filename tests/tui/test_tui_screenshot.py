@@ -9,7 +9,7 @@ import pytest
 from scripted import keep, story, whole_story
 
 from wattest.errors import StoreError, UsageError
-from wattest.operations.stored import stored_events
+from wattest.operations.kept.stored import stored_events
 from wattest.tui import save_screenshot
 
 

@@ -22,7 +22,7 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.stored import stored_events
+from wattest.operations.kept.stored import stored_events
 from wattest.tui.model import RunView
 
 

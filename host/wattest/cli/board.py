@@ -15,8 +15,8 @@ from wattest.errors import UsageError
 from wattest.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from wattest.operations.board_up import BoardsOptions
-    from wattest.operations.soak import SoakReport
+    from wattest.operations.standing.board_up import BoardsOptions
+    from wattest.operations.standing.soak import SoakReport
 
 _DESCRIPTION = """\
 Start emulated boards, each with the firmware on its flash and its console on a pseudo terminal,
@@ -80,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: options that exclude each other.
     """
-    from wattest.operations.board_up import BoardsReady, BoardUp, boards_up
     from wattest.operations.control import RunControl
-    from wattest.operations.soak import SoakReport
+    from wattest.operations.standing.board_up import BoardsReady, BoardUp, boards_up
+    from wattest.operations.standing.soak import SoakReport
 
     options = _options(args)
     control = RunControl()
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> BoardsOptions:
-    from wattest.operations.board_up import BoardsOptions
+    from wattest.operations.standing.board_up import BoardsOptions
     from wattest.scenario import load_scenario
 
     if args.scenario is not None and (args.count is not None or args.board is not None):
@@ -135,7 +135,7 @@ def _show_ready(state_file: Path | None) -> None:
 
 
 def _is_default(state_file: Path) -> bool:
-    from wattest.operations.boards_home import default_state_path
+    from wattest.operations.standing.home import default_state_path
 
     return state_file == default_state_path()
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _draw(scenario: Scenario, args: argparse.Namespace) -> int:
     from wattest.cli.playing import run_options
-    from wattest.operations.run import run as run_scenario
+    from wattest.operations.virtual.run import run as run_scenario
     from wattest.tui import save_screenshot
 
     events = run_scenario(scenario, run_options(args, headless=True))

@@ -73,7 +73,7 @@ def add_command(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the ledger and do the verb."""
-    from wattest.operations.ledger_view import open_view
+    from wattest.operations.kept.ledger_view import open_view
 
     with open_view(args.folder) as view:
         args.verb(view, args)

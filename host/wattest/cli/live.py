@@ -33,10 +33,10 @@ def collect(args: argparse.Namespace) -> int:
     Raises:
         LinkClosed: at the end a port is gone that was there; what it sent is kept.
     """
-    from wattest.operations.boards_home import STATE_NAME, default_state_path
     from wattest.operations.control import RunControl
-    from wattest.operations.live import collect_live
-    from wattest.operations.live_ports import read_ports
+    from wattest.operations.live.collect import collect_live
+    from wattest.operations.live.ports import read_ports
+    from wattest.operations.standing.home import STATE_NAME, default_state_path
 
     path: Path = args.ports or default_state_path()
     if path.is_dir():

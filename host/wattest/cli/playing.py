@@ -17,7 +17,7 @@ from wattest.cli.output import ProgressLine, has_terminal, print_json
 if TYPE_CHECKING:
     from wattest.operations.control import RunControl
     from wattest.operations.events import RunEvent, RunFinished, RunStarted
-    from wattest.operations.run import RunOptions
+    from wattest.operations.virtual.run import RunOptions
     from wattest.scenario import Scenario
 
 _SPEED_LIVE = 60.0
@@ -33,7 +33,7 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
         KeyboardInterrupt: somebody stopped it; what was logged is durable.
     """
     from wattest.operations.control import RunControl
-    from wattest.operations.run import run
+    from wattest.operations.virtual.run import run
 
     headless = is_headless(args)
     options = run_options(args, headless=headless)
@@ -52,7 +52,7 @@ def play(scenario: Scenario, args: argparse.Namespace) -> int:
 
 def _play_live(scenario: Scenario, options: RunOptions, control: RunControl) -> int:
     from wattest.cli.summary import show_verdict
-    from wattest.operations.run import run
+    from wattest.operations.virtual.run import run
     from wattest.tui import run_tui
 
     kept = "" if options.out is None else str(options.out)
@@ -97,7 +97,7 @@ def is_headless(args: argparse.Namespace) -> bool:
 
 def run_options(args: argparse.Namespace, *, headless: bool) -> RunOptions:
     """Return the options of a run; without ``--speed`` a person gets a pace to look at."""
-    from wattest.operations.run import RunOptions
+    from wattest.operations.virtual.run import RunOptions
 
     speed = args.speed
     if speed is False:

@@ -38,7 +38,7 @@ def add_command(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the statements."""
     from wattest.cli.statements import placed_json
-    from wattest.operations.statements import statements_of
+    from wattest.operations.kept.statements import statements_of
     from wattest.settlement import statement_text
 
     found = statements_of(args.folder)

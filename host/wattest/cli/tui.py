@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     if not has_terminal():
         raise UsageError("tui: needs a terminal", hint="`--screenshot FILE.svg` does not")
     from wattest.operations.control import RunControl
-    from wattest.operations.stored import stored_events
+    from wattest.operations.kept.stored import stored_events
     from wattest.tui import run_tui
 
     run_tui(lambda: stored_events(args.folder), RunControl(), kept=True)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace) -> int:
     if args.live:
         raise UsageError("tui: --screenshot needs the folder of a kept run")
-    from wattest.operations.stored import stored_events
+    from wattest.operations.kept.stored import stored_events
     from wattest.tui import save_screenshot
 
     save_screenshot(stored_events(args.folder), args.screenshot, node=args.node, kept=True)

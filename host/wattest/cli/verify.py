@@ -11,7 +11,7 @@ from wattest.cli.options import Commands, add_json
 from wattest.cli.output import ProgressLine, bad, good, print_json
 
 if TYPE_CHECKING:
-    from wattest.operations.audit import AuditEvent, AuditReport
+    from wattest.operations.kept.audit import AuditEvent, AuditReport
 
 _DESCRIPTION = """\
 Recompute what a kept run states: every leaf hash and tile, every checkpoint and its
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 if everything holds, else 1.
     """
-    from wattest.operations.audit import audit_run
+    from wattest.operations.kept.audit import audit_run
 
     report = _follow(audit_run(args.folder, second_opinion=args.second_opinion))
     if args.json:
@@ -78,7 +78,7 @@ def as_json(report: AuditReport) -> dict[str, Any]:
 
 
 def _follow(events: Iterator[AuditEvent]) -> AuditReport:
-    from wattest.operations.audit import AuditProgressed, AuditReport
+    from wattest.operations.kept.audit import AuditProgressed, AuditReport
 
     progress = ProgressLine()
     report = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wattest.errors import DecodeError, SettlementError
 from wattest.ledger import Entry, EntryKind, LedgerView
-from wattest.operations.ledger_view import open_view
+from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement import read_statement, terms_from_cbor
 from wattest.tui.words import energy_text
 from wattest.wire import parse_enrolment, parse_finding, parse_record

@@ -19,7 +19,7 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.fault_watch import CLONE_MARK
+from wattest.operations.virtual.fault_watch import CLONE_MARK
 from wattest.scenario import FaultKind
 from wattest.tui.curve import Curve
 from wattest.tui.marks import Tone, fault_mark

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattest.operations.endless_load import EndlessLoad
+from wattest.operations.standing.endless_load import EndlessLoad
 from wattest.scenario import LoadProfile, Origin, Piecewise
 
 S = 1_000_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from wattest.emulator.flash import NorFlash
 from wattest.errors import EmulatorError
-from wattest.operations.kept_flash import KeptFlash
+from wattest.operations.standing.kept_flash import KeptFlash
 
 SECTOR = 4096
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from wattest.operations.live_clock import SteadyClock
+from wattest.operations.live.clock import SteadyClock
 
 NOON_MS = 1_767_268_800_000
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from wattest.errors import ConfigError
-from wattest.operations.boards_home import StateFile, default_state_path
-from wattest.operations.live_dir import LiveDir, mend_frames
-from wattest.operations.live_ports import PortsFile
+from wattest.operations.live.folder import LiveDir, mend_frames
+from wattest.operations.live.ports import PortsFile
 from wattest.operations.rundir import FrameLog, RunDir
+from wattest.operations.standing.home import StateFile, default_state_path
 
 
 def open_dir(path: Path) -> LiveDir:
@@ -70,7 +70,7 @@ def test_collector_killed_at_any_step_of_its_beginning_can_go_on(
             with pytest.raises(ZeroDivisionError):
                 open_dir(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("wattest.operations.live_dir.SqliteStore", lambda *_, **__: 1 / 0)
+        patch.setattr("wattest.operations.live.folder.SqliteStore", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             open_dir(tmp_path)
     with open_dir(tmp_path) as folder:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from wattest.errors import ConfigError, LinkError
-from wattest.operations.live_nodes import enrolment_of
-from wattest.operations.live_ports import PortsFile, address_now, ports_document, read_ports
+from wattest.operations.live.nodes import enrolment_of
+from wattest.operations.live.ports import PortsFile, address_now, ports_document, read_ports
 from wattest.verify import EnrolmentKind
 
 REAL: dict[str, Any] = {

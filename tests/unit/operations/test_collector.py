@@ -18,7 +18,7 @@ from wattest.operations.events import (
     NodeChanged,
     RecordLogged,
 )
-from wattest.operations.restore import restored_verifier
+from wattest.operations.live.restore import restored_verifier
 from wattest.store import MemoryStore, SqliteStore
 from wattest.wire.message import WINDOW_RECORDS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from wattest.operations.demo_keys import demo_key
+from wattest.operations.virtual.demo_keys import demo_key
 
 
 def test_key_depends_on_seed_and_on_every_word() -> None:

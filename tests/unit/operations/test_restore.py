@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger_samples import SampleNode, signer
 from wattest.ledger import Ledger, LedgerView, record_entry
-from wattest.operations.restore import restored_verifier
+from wattest.operations.live.restore import restored_verifier
 from wattest.store import MemoryStore
 from wattest.twin import Twin, TwinState
 from wattest.verify import Verdict, Verifier

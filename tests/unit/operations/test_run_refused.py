@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from wattest.errors import ConfigError
-from wattest.operations import run as run_module
-from wattest.operations.run import RunOptions, run
+from wattest.operations.virtual import run as run_module
+from wattest.operations.virtual.run import RunOptions, run
 from wattest.scenario import Scenario, parse_scenario
 
 FILE = """

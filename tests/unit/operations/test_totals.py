@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattest.operations.totals import Metered, compare
+from wattest.operations.virtual.totals import Metered, compare
 from wattest.scenario import PreparedNode, parse_scenario, prepare
 
 NS_PER_S = 10**9

@@ -8,7 +8,7 @@ from dataclasses import replace
 from wattest.data import data_root
 from wattest.errors import LinkError
 from wattest.operations.events import ConsolePrinted, FaultJudged, NodeInfo
-from wattest.operations.live_ports import LivePort
+from wattest.operations.live.ports import LivePort
 from wattest.operations.settler import Settler
 from wattest.scenario import load_scenario
 from wattest.settlement import Terms

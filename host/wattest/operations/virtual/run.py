@@ -16,11 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from wattest.emulator.pacing import Pacer
-from wattest.operations.bench import PRE_ROLL_NS
 from wattest.operations.control import RunControl
 from wattest.operations.events import Progressed, RunEvent, StatementDrawn
-from wattest.operations.rig import VirtualRig
-from wattest.operations.run_summary import describe, finish
+from wattest.operations.virtual.bench import PRE_ROLL_NS
+from wattest.operations.virtual.rig import VirtualRig
+from wattest.operations.virtual.run_summary import describe, finish
 from wattest.scenario import Scenario, prepare
 from wattest.system import monotonic_ns, wait_ns
 from wattest.units import NS_PER_MS, NS_PER_S

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from wattest.emulator.board import EmulatedBoard
 from wattest.emulator.flash import NorFlash
 from wattest.emulator.i2c import BitErrorFault, I2cFault, NackFault, StuckBusFault
-from wattest.operations.bench import EmulatedBench
 from wattest.operations.collector import Collector
-from wattest.operations.links import Links, Tap, Wire
+from wattest.operations.virtual.bench import EmulatedBench
+from wattest.operations.virtual.links import Links, Tap, Wire
 from wattest.scenario import Fault, FaultKind
 from wattest.wire import (
     OBIS_EXPORT,

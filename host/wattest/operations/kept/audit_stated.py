@@ -16,8 +16,8 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-from wattest.operations.audit_files import Problem
-from wattest.operations.live_dir import LIVE_ORIGIN
+from wattest.operations.kept.audit_files import Problem
+from wattest.operations.live.folder import LIVE_ORIGIN
 from wattest.operations.rundir import RunDir
 from wattest.units import format_decimal
 from wattest.verify import Finding, FindingCode

@@ -28,7 +28,7 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.ledger_view import checkpoint_verifier
+from wattest.operations.kept.ledger_view import checkpoint_verifier
 from wattest.operations.rundir import RunDir
 from wattest.scenario import load_scenario, prepare
 from wattest.settlement import (

@@ -18,7 +18,7 @@ from wattest.ledger.audit import AuditProgress, audit
 from wattest.ledger.audit import AuditReport as LedgerReport
 from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
-from wattest.operations.audit_files import (
+from wattest.operations.kept.audit_files import (
     Problem,
     came_to_its_end,
     check_digests,
@@ -26,8 +26,8 @@ from wattest.operations.audit_files import (
     check_statement_files,
     is_summed_up,
 )
-from wattest.operations.audit_stated import Proved, branches, check_kind_of_run
-from wattest.operations.ledger_view import checkpoint_verifier
+from wattest.operations.kept.audit_stated import Proved, branches, check_kind_of_run
+from wattest.operations.kept.ledger_view import checkpoint_verifier
 from wattest.operations.rundir import RunDir
 from wattest.settlement import (
     Cutoff,

@@ -15,8 +15,8 @@ from typing import Any
 
 from wattest.errors import WattestError
 from wattest.ledger import CheckpointVerifier, LedgerView
+from wattest.operations.kept.statement_files import statement_files
 from wattest.operations.rundir import RunDir
-from wattest.operations.statement_files import statement_files
 
 _DIGEST_LINE = re.compile(r"([0-9a-f]{64})  ([^\n\0]+)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wattest.ledger import Entry, EntryKind, LedgerView
-from wattest.operations.ledger_view import open_view
+from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement import read_statement
 
 

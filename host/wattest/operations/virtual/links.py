@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from wattest.emulator.board import EmulatedBoard
 from wattest.emulator.world import Event
-from wattest.operations.bench import PRE_ROLL_NS, EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.events import RunEvent
 from wattest.operations.rundir import FrameLog
+from wattest.operations.virtual.bench import PRE_ROLL_NS, EmulatedBench
 from wattest.units import NS_PER_MS
 
 LATENCY_NS = 1_000_000

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from wattest.emulator.pacing import Pacer
 from wattest.ledger import CheckpointSigner, Ledger
-from wattest.operations.bench import BenchNode, EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.control import RunControl
 from wattest.operations.events import (
@@ -19,7 +18,8 @@ from wattest.operations.events import (
     RecordRefused,
     RunEvent,
 )
-from wattest.operations.links import Links
+from wattest.operations.virtual.bench import BenchNode, EmulatedBench
+from wattest.operations.virtual.links import Links
 from wattest.store import MemoryStore
 from wattest.system import entropy, monotonic_ns, wait_ns
 from wattest.twin import Twin

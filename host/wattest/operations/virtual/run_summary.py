@@ -11,12 +11,12 @@ from typing import Any
 
 from wattest import __version__
 from wattest.operations.events import NodeTotals, RunFinished, StatementDrawn
-from wattest.operations.ledger_view import CHECKPOINT_KEY
-from wattest.operations.rig import VirtualRig
+from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
+from wattest.operations.kept.statement_files import statement_files
 from wattest.operations.rundir import RunDir, write_whole
 from wattest.operations.settler import Drawn
-from wattest.operations.statement_files import statement_files
-from wattest.operations.totals import Comparison, Metered, compare
+from wattest.operations.virtual.rig import VirtualRig
+from wattest.operations.virtual.totals import Comparison, Metered, compare
 from wattest.scenario import PreparedNode
 from wattest.units import NS_PER_MS
 

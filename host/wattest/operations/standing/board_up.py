@@ -18,8 +18,10 @@ from typing import Literal
 from wattest.emulator.ina228 import ChipErrors
 from wattest.emulator.pty import PtyFront, serve
 from wattest.errors import ConfigError, EmulatorError
-from wattest.operations.bench import BenchNode, EmulatedBench, NodePlan
-from wattest.operations.boards_home import (
+from wattest.operations.control import RunControl
+from wattest.operations.live.ports import LivePort, PortsFile
+from wattest.operations.standing.endless_load import EndlessLoad
+from wattest.operations.standing.home import (
     STATE_NAME,
     BenchState,
     StateFile,
@@ -27,12 +29,10 @@ from wattest.operations.boards_home import (
     read_bench,
     write_bench,
 )
-from wattest.operations.control import RunControl
-from wattest.operations.demo_keys import demo_key
-from wattest.operations.endless_load import EndlessLoad
-from wattest.operations.kept_flash import KeptFlash
-from wattest.operations.live_ports import LivePort, PortsFile
-from wattest.operations.soak import Soak, SoakReport
+from wattest.operations.standing.kept_flash import KeptFlash
+from wattest.operations.standing.soak import Soak, SoakReport
+from wattest.operations.virtual.bench import BenchNode, EmulatedBench, NodePlan
+from wattest.operations.virtual.demo_keys import demo_key
 from wattest.scenario import NodeSpec, PreparedNode, Scenario, prepare
 from wattest.scenario.spec import HouseholdSpec
 from wattest.system import entropy, utc_ms

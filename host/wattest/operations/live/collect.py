@@ -30,9 +30,9 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.live_clock import SteadyClock
-from wattest.operations.live_dir import LiveDir
-from wattest.operations.live_nodes import (
+from wattest.operations.live.clock import SteadyClock
+from wattest.operations.live.folder import LiveDir
+from wattest.operations.live.nodes import (
     Memory,
     default_contracts,
     enrolment_of,
@@ -41,10 +41,10 @@ from wattest.operations.live_nodes import (
     refused_fault,
     twin_of,
 )
-from wattest.operations.live_ports import LivePort, PortsFile, address_now
-from wattest.operations.live_reader import PortLost, PortOpened, PortRead, PortReader, Report
-from wattest.operations.live_summary import finished
-from wattest.operations.restore import restored_verifier
+from wattest.operations.live.ports import LivePort, PortsFile, address_now
+from wattest.operations.live.reader import PortLost, PortOpened, PortRead, PortReader, Report
+from wattest.operations.live.restore import restored_verifier
+from wattest.operations.live.summary import finished
 from wattest.operations.settler import Settler
 from wattest.settlement import Cutoff, Terms, terms_to_cbor
 from wattest.system import entropy, monotonic_ns, utc_ms

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError, StoreError
-from wattest.operations.live_ports import FORMAT, PortsFile, ports_document, process_runs
+from wattest.operations.live.ports import FORMAT, PortsFile, ports_document, process_runs
 from wattest.operations.rundir import write_whole
 
 STATE_NAME = "boards.json"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wattest.emulator.board import EmulatedBoard
-from wattest.operations.bench import EmulatedBench
 from wattest.operations.collector import Collector
 from wattest.operations.control import Request, asked_fault
-from wattest.operations.demo_keys import demo_key
 from wattest.operations.events import FaultApplied, FaultJudged, NodeChanged, RunEvent
-from wattest.operations.fault_watch import CLONE_MARK, FaultWatch
-from wattest.operations.injector import Injector, Undo
-from wattest.operations.links import Links
+from wattest.operations.virtual.bench import EmulatedBench
+from wattest.operations.virtual.demo_keys import demo_key
+from wattest.operations.virtual.fault_watch import CLONE_MARK, FaultWatch
+from wattest.operations.virtual.injector import Injector, Undo
+from wattest.operations.virtual.links import Links
 from wattest.scenario import Action, ActionKind, Fault, FaultKind
 from wattest.units import NS_PER_MS, format_decimal, format_duration
 from wattest.wire import Op

@@ -16,10 +16,7 @@ from wattest.emulator.world import World
 from wattest.errors import EmulatorError, LocalProtocolError
 from wattest.ledger import CheckpointSigner, Ledger, LedgerView
 from wattest.ledger.store import Store
-from wattest.operations.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
 from wattest.operations.collector import Collector, ExpectedNode
-from wattest.operations.conductor import Conductor
-from wattest.operations.demo_keys import demo_key
 from wattest.operations.events import (
     NodeChanged,
     NodeInfo,
@@ -29,12 +26,15 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.fault_watch import CLONE_MARK
-from wattest.operations.injector import Undo
-from wattest.operations.links import Links
-from wattest.operations.restore import restored_verifier
+from wattest.operations.live.restore import restored_verifier
 from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
+from wattest.operations.virtual.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
+from wattest.operations.virtual.conductor import Conductor
+from wattest.operations.virtual.demo_keys import demo_key
+from wattest.operations.virtual.fault_watch import CLONE_MARK
+from wattest.operations.virtual.injector import Undo
+from wattest.operations.virtual.links import Links
 from wattest.scenario import (
     PreparedNode,
     PreparedScenario,

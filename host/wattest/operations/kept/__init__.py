@@ -1,0 +1,1 @@
+"""What was kept: audit, look into, state again."""

@@ -1,0 +1,1 @@
+"""Collection from ports in real time."""

@@ -1,0 +1,1 @@
+"""Emulated boards that stay up for tools and collectors."""
