@@ -1,0 +1,1 @@
+"""Commissioning: flash, provision, passport, retire, scan."""
