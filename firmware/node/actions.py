@@ -81,10 +81,10 @@ class Actions:
         self._node.session.send_from(position)
 
     def identify(self, nonce: bytes) -> None:
-        """Answer a nonce with a fresh record."""
+        """Answer a nonce with a fresh record, shown at once whatever waits before it."""
         node = self._node
         self._prepare(EVENT)
-        node.recorder.event((IDENTIFY,), node.sample_if_due, nonce)
+        node.session.show(node.recorder.event((IDENTIFY,), node.sample_if_due, nonce))
 
     def test_input(self, selected: int, power_milliw: int) -> None:
         """Measure the sensor, a given power, or a stimulus board; records say which."""

@@ -22,6 +22,7 @@ from node.legal_log import (
     ERROR_SATURATED,
     LegalLog,
 )
+from node.record import BOOT
 from node.session import Session
 
 _BUS_STUCK = "T"
@@ -133,7 +134,9 @@ class Node:
         recorder = self.recorder
         if self.log.waiting() and recorder.has_room(EVENT):
             gc.collect()
-            self.log.seal_next(self.sample_if_due)
+            kind, record = self.log.seal_next(self.sample_if_due)
+            if kind == BOOT:
+                self.session.show_boot(record)
             return True
         if self._cut_off and recorder.has_room(TRANSACTION):
             self._cut_off = False

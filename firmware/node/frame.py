@@ -11,6 +11,7 @@ RECORD = const(1)
 HELLO = const(2)
 REPLY = const(3)
 TAKEN = const(4)
+SHOWN = const(5)
 _RUN_MAX = const(254)
 _CRC_BYTES = const(4)
 

@@ -78,7 +78,11 @@ class LegalLog:
             self._refusal = 0
         return len(self._pending) > 0
 
-    def seal_next(self, pause) -> None:
-        """Seal the oldest event; it stays queued if that fails."""
-        self._recorder.event(self._pending[0], pause)
-        self._pending.pop(0)
+    def seal_next(self, pause) -> tuple:
+        """Seal the oldest event; it stays queued if that fails.
+
+        Returns:
+            Its kind, and its record as `Recorder.event` returns it.
+        """
+        record = self._recorder.event(self._pending[0], pause)
+        return self._pending.pop(0)[0], record

@@ -51,12 +51,17 @@ class Recorder:
         """Seal the reading that ends the open transaction: "E", or "P" after a power failure."""
         self._seal_interval(TRANSACTION, self._meter.transaction, tx, None, pause)
 
-    def event(self, event: tuple, pause, nonce: bytes = b"") -> None:
-        """Seal an event of the legal log; its values are those of keys 1, 2, 3 and so on."""
+    def event(self, event: tuple, pause, nonce: bytes = b"") -> memoryview:
+        """Seal an event of the legal log; its values are those of keys 1, 2, 3 and so on.
+
+        Returns:
+            The record; valid until the journal is used again.
+        """
         reading = self._latch(EVENT, self._meter.fiscal)
         reading.event = event
         reading.nonce = nonce
-        self._seal(reading, self._chain.transaction, pause)
+        size = self._seal(reading, self._chain.transaction, pause)
+        return self._journal.space()[:size]
 
     def hold(self) -> None:
         """Keep the registers although no fiscal reading can be appended."""
@@ -98,8 +103,8 @@ class Recorder:
             interval.restore(worst, missed, stepped, reading.input)
             raise
 
-    def _seal(self, reading: Reading, transaction: str | None, pause) -> None:
-        """Sign and append; only then the numbers are used up.
+    def _seal(self, reading: Reading, transaction: str | None, pause) -> int:
+        """Sign and append; only then the numbers are used up. Returns the size of the record.
 
         Args:
             reading: what the record says.
@@ -129,6 +134,7 @@ class Recorder:
             raise
         chain.prev = journal.head_digest
         self._registers.mark_position(journal.next_position)
+        return size
 
     def _resume(self) -> None:
         """An append failed: what is on flash decides which numbers are used."""

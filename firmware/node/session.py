@@ -2,6 +2,7 @@
 
 docs/formats.md, sections 2 and 3. Records go out in journal order, at most eight beyond the last
 acknowledged one; without an acknowledgement the node goes back, after 3 s and then ever later.
+The boot record and the answer to a nonce are shown out of turn too.
 """
 
 import select
@@ -78,13 +79,14 @@ class Session:
         self._line_bytes = 0
         self._taken = 0
         self._told = 0
+        self._boot = b""
         self.garbage = 0
         self.forged = 0
 
     # ---- out ----
 
     def send_hello(self) -> None:
-        """Say who and where the node is."""
+        """Say who and where the node is, and show the record of this boot once it is sealed."""
         journal = self._journal
         body = bytearray(_HELLO_MAX)
         end = encode_map_head(body, 0, 8)
@@ -97,6 +99,17 @@ class Session:
         end = encode_int(body, encode_int(body, end, 7), _PROTOCOL)
         end = encode_bytes(body, encode_int(body, end, 8), self._public)
         self._send(frame.HELLO, memoryview(body)[:end])
+        if self._boot:
+            self.show(self._boot)
+
+    def show(self, record) -> None:
+        """Send a record out of turn; it is sent again in its turn, and acknowledged only there."""
+        self._send(frame.SHOWN, record)
+
+    def show_boot(self, record) -> None:
+        """Show the record of this boot, now and after every hello."""
+        self._boot = bytes(record)
+        self.show(self._boot)
 
     def send_reply(self, counter: int, reason: int) -> None:
         """Answer a command: 0 or why it was refused."""

@@ -12,7 +12,7 @@ from cobs import cobs
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-RECORD, HELLO, REPLY, TAKEN = 1, 2, 3, 4
+RECORD, HELLO, REPLY, TAKEN, SHOWN = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,7 @@ class HostSide:
     hellos: list[dict[int, Any]] = field(default_factory=list)
     replies: list[dict[int, Any]] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
+    shown: list[Decoded] = field(default_factory=list)
     counter: int = 0
 
     def receive(self, data: bytes) -> list[Decoded]:
@@ -139,6 +140,8 @@ class HostSide:
                 self.taken.append(int.from_bytes(body, "big"))
             elif kind == RECORD:
                 found.append(self._decode(body))
+            elif kind == SHOWN:
+                self.shown.append(self._decode(bytes(4) + body))
         self.records += found
         return found
 

@@ -18,6 +18,7 @@ from wattest.session import (
     HelloReceived,
     NodeRestarted,
     RecordReceived,
+    RecordShown,
     Session,
     State,
     StrangerSeen,
@@ -312,6 +313,7 @@ def test_stranger_is_not_talked_to() -> None:
         (frame(2, b"\xa0"), "hello"),
         (frame(3, b"\xa0"), "reply"),
         (frame(4, b"abc"), "taken"),
+        (frame(5, b""), "shown"),
         (b"\x00junk\x00", "cobs"),
     ],
 )
@@ -321,6 +323,16 @@ def test_bad_frame_is_told_with_its_rule(sent: bytes, rule: str) -> None:
     (event,) = pair.session.receive(sent, 0)
     assert isinstance(event, FrameFaultSeen)
     assert event.rule == rule
+
+
+def test_shown_record_is_told_as_it_came_and_moves_nothing() -> None:
+    pair = Pair(records=1)
+    pair.open()
+    before = pair.session.next_deadline_ms
+    (event,) = pair.session.receive(frame(5, b"a record"), 0)
+    assert event == RecordShown(data=b"a record")
+    assert pair.session.next_deadline_ms == before
+    assert pair.session.data_to_send(0) == b""
 
 
 def test_unfinished_frame_is_given_back_after_a_second_of_silence() -> None:

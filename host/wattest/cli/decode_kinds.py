@@ -33,7 +33,7 @@ from wattest.wire.note import parse_checkpoint, parse_note
 _DEPTH_MAX = 16
 _RECORD_START = b"\xd2"
 _NOTE_MARK = "\n\n\u2014 ".encode()
-_FRAME_NAMES = {1: "record", 2: "hello", 3: "reply", 4: "taken"}
+_FRAME_NAMES = {1: "record", 2: "hello", 3: "reply", 4: "taken", 5: "shown"}
 _LINE_NAMES = {0x10: "hello", 0x11: "ack", 0x12: "command"}
 
 
@@ -235,6 +235,8 @@ def _explain_item(item: Frame | Text | FrameFault, key: bytes | None) -> Explain
         if name == "record":
             fields.append(("position", int.from_bytes(item.body[:4])))
             parts = (explain_record(item.body[4:], key=key),)
+        elif name == "shown":
+            parts = (explain_record(item.body, key=key),)
         elif name == "hello":
             fields.extend(asdict(parse_hello(item.body)).items())
         elif name == "reply":

@@ -21,11 +21,13 @@ from wattest.operations.events import (
     RecordRefused,
     RunEvent,
 )
+from wattest.operations.expected import ExpectedNode
 from wattest.session import (
     FrameFaultSeen,
     HelloReceived,
     NodeRestarted,
     RecordReceived,
+    RecordShown,
     Session,
     TextReceived,
 )
@@ -34,61 +36,16 @@ from wattest.verify import Finding, FindingCode, Severity, Verdict, Verifier
 from wattest.verify.signature import load_key
 from wattest.wire import (
     Enrolment,
-    EnrolmentKind,
     Hello,
     Op,
     Record,
-    kid_of,
     parse_record,
     spki_der,
 )
-from wattest.wire.message import WINDOW_RECORDS
 
 FLUSH_DELAY_MS = 250
 BATCH_RECORDS_MAX = 256
 _NOT_PROVISIONED = (FindingCode.WRONG_SERIAL, FindingCode.WRONG_CFG)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedNode:
-    """What the bench knows of a node before it has spoken.
-
-    Args:
-        name: the node's name in the run.
-        asset: what it meters.
-        serial: the serial it must state.
-        board: its board file.
-        kind: real, emulated or bench.
-        cfg: digest of the files it must run, 16 bytes.
-        demo: its keys derive from a seed.
-        power_max_milliwatts: largest plausible power.
-        command_key: 32 bytes, shared with the node at provisioning.
-    """
-
-    name: str
-    asset: str
-    serial: str
-    board: str
-    kind: EnrolmentKind
-    cfg: bytes
-    demo: bool
-    power_max_milliwatts: int
-    command_key: bytes
-
-    def enrolment(self, spki: bytes, *, enrolled_ms: int) -> Enrolment:
-        """Return the enrolment of this node under a key, SPKI DER."""
-        return Enrolment(
-            kid=kid_of(spki),
-            spki=spki,
-            serial=self.serial,
-            kind=self.kind,
-            board=self.board,
-            cfg=self.cfg,
-            demo=self.demo,
-            power_max_milliwatts=self.power_max_milliwatts,
-            enrolled_ms=enrolled_ms,
-            asset=self.asset,
-        )
 
 
 @dataclass(slots=True)
@@ -101,7 +58,6 @@ class _Lane:
     twin: Twin
     candidate: Enrolment | None = None
     enrolled: bool = False
-    proved: bool = False
     held: list[RecordReceived] = field(default_factory=list)
 
 
@@ -205,6 +161,8 @@ class Collector:
                     events.append(NodeChanged(node=name, now_ms=now_ms, state="restarted"))
                 case RecordReceived():
                     events += self._take(entry, seen, now_ms)
+                case RecordShown():
+                    events += self._look(entry, seen.data, now_ms)
         if len(self._pending) >= BATCH_RECORDS_MAX:
             events += self.flush(now_ms)
         return events
@@ -265,7 +223,6 @@ class Collector:
         lane.candidate = expected.enrolment(spki, enrolled_ms=now_ms)
         known = self._verifier.enrolment(lane.candidate.kid)
         lane.enrolled = known is not None and known.serial == expected.serial
-        lane.proved |= lane.enrolled
         if not lane.enrolled:
             lane.session.command(Op.IDENTIFY, lane.nonce)
 
@@ -327,9 +284,7 @@ class Collector:
         What is not signed by its key, or does not state the serial and the files that were
         provisioned, is refused: such a node is never enrolled.
 
-        A node with a backlog cannot answer before its window moves. A whole window of records
-        under its key shows that it holds the key; the answer comes behind them. That is enough
-        for the first key on a link only: a second one must know the command key, and answer.
+        The answer may come behind a backlog; it is also shown out of turn (`_look`).
         """
         candidate = lane.candidate
         known = {item.position for item in lane.held}
@@ -343,13 +298,27 @@ class Collector:
         if not verdict.accepted or record is None:
             return [self._refused(lane, received, verdict, now_ms)]
         lane.held.append(received)
-        if record.nonce != lane.nonce and (lane.proved or len(lane.held) < WINDOW_RECORDS):
+        return self._enrol(lane, candidate, now_ms) if record.nonce == lane.nonce else []
+
+    def _look(self, lane: _Lane, data: bytes, now_ms: int) -> list[RunEvent]:
+        """Enrol a stranger whose answer to the challenge is shown before its turn."""
+        candidate = lane.candidate
+        if candidate is None or lane.enrolled:
+            return []  # it comes again in its turn, and is judged there
+        verdict = Verifier([candidate]).check(data, received_ms=now_ms)
+        record = verdict.record
+        wrong = any(f.code in _NOT_PROVISIONED for f in verdict.findings)
+        if record is None or not verdict.accepted or wrong or record.nonce != lane.nonce:
             return []
+        return self._enrol(lane, candidate, now_ms)
+
+    def _enrol(self, lane: _Lane, candidate: Enrolment, now_ms: int) -> list[RunEvent]:
+        """Log the enrolment of a node that answered, then take what it sent meanwhile."""
         entry = NewEntry(kind=EntryKind.ENROLMENT, body=candidate.to_cbor())
         (receipt,) = self._ledger.append([entry])
         self._verifier.enrol(candidate)
         self._on_enrolled(candidate, receipt.index)
-        lane.enrolled = lane.proved = True
+        lane.enrolled = True
         held, lane.held = sorted(lane.held, key=lambda item: item.position), []
         events: list[RunEvent] = [
             NodeChanged(node=lane.expected.name, now_ms=now_ms, state="enrolled"),

@@ -65,6 +65,16 @@ class RecordReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordShown:
+    """A record out of turn, not looked at: of this boot, or the answer to a nonce.
+
+    It is never acknowledged and comes again in its turn.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandReplied:
     """The node answered a command: 0, or a reason of `wattest.wire.message.Refusal`."""
 
@@ -86,6 +96,7 @@ SessionEvent = (
     | NodeRestarted
     | StrangerSeen
     | RecordReceived
+    | RecordShown
     | CommandReplied
     | CommandUnanswered
 )

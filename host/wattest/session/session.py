@@ -20,6 +20,7 @@ from wattest.session.events import (
     FrameFaultSeen,
     HelloReceived,
     NodeRestarted,
+    RecordShown,
     SessionEvent,
     StrangerSeen,
     TextReceived,
@@ -192,6 +193,10 @@ class Session:
             reply = message.parse_reply(frame.body)
             self._replies_at_ms.pop(reply.counter, None)
             self._events.append(CommandReplied(counter=reply.counter, refusal=reply.refusal))
+        elif frame.kind == message.FrameKind.SHOWN:
+            if not frame.body:
+                raise FrameError("shown", 0, "expected a record, got nothing")
+            self._events.append(RecordShown(data=frame.body))
         elif frame.kind == message.FrameKind.HELLO:
             self._take_hello(message.parse_hello(frame.body))
         else:

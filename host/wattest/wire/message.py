@@ -3,10 +3,12 @@
     frame 01 record    position (u32) | record
     frame 02 hello     CBOR {1: kid, 2: serial, 3: first, 4: next, 5: unacknowledged, 6: counter,
                              7: protocol, 8: public key}
-    frame 03 reply     CBOR {1: command counter, 2: 0 or refusal reason} frame 04 taken     bytes
-    consumed since hello (u32) line 10 hello      empty line 11 ack        position (u32) | 8
-    bytes of the record's digest | MAC of 8 bytes line 12 command    CBOR {1: counter, 2: op, ?3:
-    argument, ?4: second argument} | MAC of 16 bytes
+    frame 03 reply     CBOR {1: command counter, 2: 0 or refusal reason}
+    frame 04 taken     bytes consumed since hello (u32)
+    frame 05 shown     record, out of turn
+    line 10 hello      empty
+    line 11 ack        position (u32) | 8 bytes of the record's digest | MAC of 8 bytes
+    line 12 command    CBOR {1: counter, 2: op, ?3: argument, ?4: another} | MAC of 16 bytes
 
 Numbers are big-endian; the MAC is HMAC-SHA-256 under the node's command key over kind and body
 before it, truncated.
@@ -45,6 +47,7 @@ class FrameKind(IntEnum):
     HELLO = 0x02
     REPLY = 0x03
     TAKEN = 0x04
+    SHOWN = 0x05
 
 
 class LineKind(IntEnum):

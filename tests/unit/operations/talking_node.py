@@ -14,8 +14,9 @@ from typing import Any
 from ledger_samples import EPOCH_MS, INTERVAL_MS, SampleNode
 from wattest.ledger import EntryKind, Ledger
 from wattest.ledger.store import Store
-from wattest.operations.collector import Collector, ExpectedNode
+from wattest.operations.collector import Collector
 from wattest.operations.events import RecordRefused, RunEvent
+from wattest.operations.expected import ExpectedNode
 from wattest.store import MemoryStore
 from wattest.twin import Twin
 from wattest.verify import Enrolment, EnrolmentKind, Verifier
@@ -155,7 +156,8 @@ class TalkingNode(SampleNode):
             self.counter = fields[1]
             self.commands.append(fields)
             if fields[2] == Op.IDENTIFY:
-                self.seal(event={1: 7}, nonce=fields[3])
+                shown = self.seal(event={1: 7}, nonce=fields[3])
+                self.out += encode_frame(FrameKind.SHOWN, shown)
         reply = encode_reply(CommandReply(counter=fields[1], refusal=refused))
         self.out += encode_frame(FrameKind.REPLY, reply)
 

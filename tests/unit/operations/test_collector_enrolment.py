@@ -11,7 +11,8 @@ from wattest.ledger import EntryKind
 from wattest.operations.events import (
     NodeChanged,
 )
-from wattest.wire.message import WINDOW_RECORDS
+from wattest.wire import encode_frame
+from wattest.wire.message import WINDOW_RECORDS, FrameKind
 
 
 def test_node_is_enrolled_when_it_answers_the_challenge() -> None:
@@ -42,11 +43,14 @@ def test_enrolment_is_logged_before_the_first_record() -> None:
     assert readings(talk) == node.journal
 
 
-def test_stranger_with_a_backlog_is_enrolled_though_its_answer_waits_behind_it() -> None:
+def test_stranger_with_a_backlog_is_enrolled_at_once_though_its_answer_waits_behind_it() -> None:
     talk = Talk()
     node = talk.attach(TalkingNode())
     for _ in range(3 * WINDOW_RECORDS):
         node.seal()
+    talk.step(3)
+    assert len(talk.enrolled) == 1
+    assert node.acknowledged == 0
     for _ in range(8):
         talk.step(2)
         talk.flush()
@@ -77,10 +81,10 @@ def test_node_that_is_not_the_provisioned_one_is_never_enrolled(name: str) -> No
     assert set(codes(seen)) == {code}
 
 
-def test_node_without_the_command_key_does_not_answer_the_challenge() -> None:
+def test_node_that_does_not_answer_is_not_enrolled_however_many_records_it_signs() -> None:
     talk = Talk()
     node = talk.attach(TalkingNode(command_key=bytes(32)))
-    for _ in range(WINDOW_RECORDS - 1):
+    for _ in range(3 * WINDOW_RECORDS):
         node.seal()
     talk.step(6)
     assert talk.enrolled == []
@@ -89,7 +93,7 @@ def test_node_without_the_command_key_does_not_answer_the_challenge() -> None:
 
 def test_records_of_another_key_do_not_enrol_the_one_that_said_hello() -> None:
     talk = Talk()
-    node = talk.attach(TalkingNode())
+    node = talk.attach(TalkingNode(command_key=bytes(32)))
     other = TalkingNode(2, serial="demo-0001")
     for _ in range(2 * WINDOW_RECORDS):
         node.journal.append(other.seal())
@@ -102,9 +106,42 @@ def test_challenge_that_somebody_else_answered_is_not_taken_from_an_old_recordin
     """The same node's answer to another nonce proves nothing about now."""
     talk = Talk()
     node = talk.attach(TalkingNode(command_key=bytes(32)))
-    node.seal(event={1: 7}, nonce=bytes(16))
+    old = node.seal(event={1: 7}, nonce=bytes(16))
+    talk.arrive(encode_frame(FrameKind.SHOWN, old))
     talk.step(4)
     assert talk.enrolled == []
+
+
+def test_shown_bytes_that_are_no_answer_of_this_node_change_nothing() -> None:
+    talk = Talk()
+    talk.attach(TalkingNode(command_key=bytes(32)))
+    talk.step(2)
+    answers = {
+        "another key": TalkingNode(2, serial="demo-0001"),
+        "another serial": TalkingNode(serial="demo-0002"),
+        "other files": TalkingNode(cfg=b"\x01" * 16),
+    }
+    for liar in answers.values():
+        shown = liar.seal(event={1: 7}, nonce=NONCE)
+        assert talk.arrive(encode_frame(FrameKind.SHOWN, shown)) == []
+    true = TalkingNode().seal(event={1: 7}, nonce=NONCE)
+    broken = true[:-1] + bytes((true[-1] ^ 1,))
+    assert talk.arrive(encode_frame(FrameKind.SHOWN, broken)) == []
+    assert talk.arrive(encode_frame(FrameKind.SHOWN, b"rubbish")) == []
+    assert talk.enrolled == []
+    talk.arrive(encode_frame(FrameKind.SHOWN, true))
+    assert len(talk.enrolled) == 1
+
+
+def test_shown_record_is_logged_in_its_turn_and_not_before() -> None:
+    talk = Talk()
+    node = talk.enrol(TalkingNode())
+    shown = node.seal(event={1: 7}, nonce=bytes(8))
+    assert talk.arrive(encode_frame(FrameKind.SHOWN, shown)) == []
+    assert talk.collector.pending_records == 0
+    talk.step(1)
+    talk.flush()
+    assert readings(talk) == node.journal
 
 
 def test_public_key_that_is_no_point_of_the_curve_ends_nothing() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from wattest.errors import ConfigError, LinkError
-from wattest.operations.collector import ExpectedNode
+from wattest.operations.expected import ExpectedNode
 from wattest.verify import EnrolmentKind
 
 FORMAT = 1

@@ -18,7 +18,7 @@ from wattest.emulator.ina228 import ChipErrors, Ina228
 from wattest.emulator.nvs import NvsStore
 from wattest.emulator.world import World
 from wattest.flashing import build_firmware
-from wattest.operations.collector import ExpectedNode
+from wattest.operations.expected import ExpectedNode
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.scenario import LoadProfile
 from wattest.verify import EnrolmentKind

@@ -16,7 +16,7 @@ from wattest.emulator.world import World
 from wattest.errors import EmulatorError, LocalProtocolError
 from wattest.ledger import CheckpointSigner, Ledger, LedgerView
 from wattest.ledger.store import Store
-from wattest.operations.collector import Collector, ExpectedNode
+from wattest.operations.collector import Collector
 from wattest.operations.events import (
     NodeChanged,
     NodeInfo,
@@ -26,6 +26,7 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
+from wattest.operations.expected import ExpectedNode
 from wattest.operations.live.restore import restored_verifier
 from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
