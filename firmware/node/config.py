@@ -28,10 +28,10 @@ _INTEGERS = {
     "watchdog_ms": (0, 600_000),
     "sync_valid_s": (1, 1 << 28),
 }
-_TEXTS = ("serial", "board")
+_TEXTS = ("board",)
 _TEXT_MAX = 32
 _SEGMENTS_MIN = 4
-_OPTIONAL = ("ueid",)
+_OPTIONAL = ("serial", "ueid")
 
 
 class ConfigError(ValueError):
@@ -66,7 +66,7 @@ def check(values: dict, path: str) -> None:
         value = values.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ConfigError("%s: %s: expected %d..%d, got %s" % (path, key, low, high, value))
-    for key in _TEXTS:
+    for key in _TEXTS + (("serial",) if "serial" in values else ()):
         value = values.get(key)
         if not isinstance(value, str) or not _printable(value):
             raise ConfigError("%s: %s: expected 1..32 printable ASCII characters" % (path, key))

@@ -42,6 +42,7 @@ _FROM_NOTHING = 0
 _FROM_MEMORY = 1
 _FROM_JOURNAL = 2
 _UEID_EUI = b"\x02"
+_SERIAL_PREFIX = "WT-"
 
 
 class Parts:
@@ -78,7 +79,7 @@ def start(table: bytearray, settings: dict) -> Node:
         settings: content of the configuration file, checked.
     """
     parts = Parts()
-    parts.serial = settings["serial"]
+    parts.serial = settings.get("serial") or _SERIAL_PREFIX + machine.unique_id().hex().upper()
     parts.sample_period_ms = settings["sample_period_ms"]
     parts.power_nw_per_count = settings["power_nw_per_count"]
     parts.clock = Clock(settings["sync_valid_s"])
@@ -245,7 +246,7 @@ def _add_recorder(parts, settings: dict, signer: Signer, table: bytearray) -> No
     if "ueid" in settings:
         ueid = bytes.fromhex(settings["ueid"])
     writer = parts.writer
-    writer.serial = settings["serial"]
+    writer.serial = parts.serial
     writer.ueid = ueid
     writer.cfg = digest_files({TABLE_PATH: table})
     writer.bootseed = os.urandom(8)

@@ -44,6 +44,10 @@ def test_good_file_is_read(tmp_path: Path) -> None:
     assert config.load(str(path))["serial"] == CONFIG["serial"]
 
 
+def test_file_without_a_serial_is_good() -> None:
+    config.check({key: CONFIG[key] for key in CONFIG if key != "serial"}, "/node.json")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [(None, "cannot be read"), ("{", "not JSON"), ("[]", "not an object")],

@@ -19,13 +19,15 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_the_five_boards_of_the_project_load():
+def test_every_board_of_the_project_loads():
     assert board_names() == (
         "emulated-esp32",
-        "esp32-c3-devkitm",
-        "esp32-c6-devkitc",
+        "emulated-esp32c3",
+        "emulated-esp32s3",
+        "esp32-c3-devkitm-1",
+        "esp32-c6-devkitc-1",
         "esp32-devkitc",
-        "esp32-s3-devkitc",
+        "esp32-s3-devkitc-1",
     )
     for name in board_names():
         assert load_board(name).name == name
@@ -80,6 +82,33 @@ def test_node_config_takes_every_constant_from_the_board():
     assert all(isinstance(value, (int, str)) for value in config.values())
 
 
+def test_a_node_without_a_serial_of_its_own_has_none_in_its_configuration():
+    config = node_config(load_board("esp32-devkitc"), serial=None, interval_ms=60_000)
+    assert "serial" not in config
+    assert config["board"] == "esp32-devkitc"
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_says_where_its_micropython_is_and_what_its_digest_is(name):
+    image = load_board(name).micropython
+    assert image.url.startswith("https://micropython.org/resources/firmware/")
+    assert image.file_name.startswith(image.board + "-2")
+    assert image.file_name.endswith(f"-v{image.version}.bin")
+    assert len(bytes.fromhex(image.sha256)) == 32
+
+
+def test_an_emulated_twin_has_the_chip_flash_and_pins_of_its_real_board():
+    for twin, real in [
+        ("emulated-esp32s3", "esp32-s3-devkitc-1"),
+        ("emulated-esp32c3", "esp32-c3-devkitm-1"),
+    ]:
+        ours, theirs = load_board(twin), load_board(real)
+        assert ours.emulated
+        assert not theirs.emulated
+        for part in ("chip", "flash", "i2c", "micropython", "boot_pins", "relay"):
+            assert getattr(ours, part) == getattr(theirs, part)
+
+
 def test_node_config_refuses_an_interval_between_samples():
     with pytest.raises(ValueError, match="a multiple of 1000 ms expected, got 1500"):
         node_config(load_board("emulated-esp32"), serial="N1", interval_ms=1500)
@@ -99,6 +128,16 @@ def test_an_unknown_board_name_suggests_the_nearest():
 
 
 WRONG = {
+    "digest cut short": (
+        'sha256 = "cd',
+        'sha256 = "',
+        r"micropython.sha256: 64 hex digits expected",
+    ),
+    "image not by https": (
+        '"https://m',
+        '"http://m',
+        r"micropython.url: https://....bin expected",
+    ),
     "unknown key": ("un_mv =", "un_mw =", r"meter.un_mv: value expected, got nothing"),
     "misspelt key": (
         "relay]",

@@ -16,6 +16,7 @@ from wattest.boards.model import (
     JournalBudget,
     Memory,
     MeterRating,
+    MicroPythonImage,
     Relay,
     SensorWiring,
     UsbId,
@@ -70,7 +71,7 @@ def _read_board(table: Table, name: str) -> Board:
         title=table.text("title"),
         emulated=table.flag("emulated", default=False),
         chip=table.choice("chip", _CHIPS),
-        micropython=table.text("micropython", pattern=r"[A-Z0-9_]+", expected="a board name"),
+        micropython=_micropython(table.table("micropython")),
         relay=_relay(table.table("relay")) if "relay" in table else None,
         watchdog_ms=table.integer("watchdog_ms", maximum=600_000),
         journal=_journal(table.table("journal")),
@@ -165,6 +166,17 @@ def _flash(table: Table) -> FlashGeometry:
         raise table.error("vfs_offset", "a file system behind the end of NVS expected")
     table.finish()
     return flash
+
+
+def _micropython(table: Table) -> MicroPythonImage:
+    image = MicroPythonImage(
+        board=table.text("board", pattern=r"[A-Z0-9_]+", expected="a board name"),
+        version=table.text("version", pattern=r"\d+\.\d+\.\d+", expected="a release as 1.28.0"),
+        url=table.text("url", pattern=r"https://[!-~]+\.bin", expected="https://....bin"),
+        sha256=table.text("sha256", "", pattern=r"[0-9a-f]{64}", expected="64 hex digits"),
+    )
+    table.finish()
+    return image
 
 
 def _journal(table: Table) -> JournalBudget:

@@ -40,6 +40,28 @@ class FlashGeometry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicroPythonImage:
+    """The interpreter of a board, and where it is to be had.
+
+    Args:
+        board: name of MicroPython's own board.
+        version: release the digest belongs to, e.g. ``"1.28.0"``.
+        url: where its combined image is.
+        sha256: digest of that file, 64 hex digits, or ``""``: then it cannot be downloaded.
+    """
+
+    board: str
+    version: str
+    url: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the image file."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class I2cWiring:
     """The bus the sensor hangs on."""
 
@@ -230,7 +252,7 @@ class Board:
         title: what a person calls it.
         emulated: true when only the emulator embodies it.
         chip: ``esp32``, ``esp32s3``, ``esp32c3`` or ``esp32c6``.
-        micropython: name of MicroPython's own board.
+        micropython: the interpreter, and where it is to be had.
         relay: output that opens and closes the supply of the load, or None.
         watchdog_ms: bound on one turn of the node's loop, ms; 0 for none.
         i2c_target: the chip can play a sensor for another board.
@@ -241,7 +263,7 @@ class Board:
     title: str
     emulated: bool
     chip: str
-    micropython: str
+    micropython: MicroPythonImage
     relay: Relay | None
     i2c_target: bool
     flash: FlashGeometry

@@ -9,13 +9,13 @@ _SYNC_VALID_S = 93_600
 
 
 def node_config(
-    board: Board, *, serial: str, interval_ms: int, ueid: str | None = None
+    board: Board, *, serial: str | None, interval_ms: int, ueid: str | None = None
 ) -> dict[str, int | str]:
     """Return the content of ``/node.json``, docs/firmware.md.
 
     Args:
         board: the hardware the node runs on.
-        serial: 1 to 32 printable ASCII characters.
+        serial: 1 to 32 printable ASCII characters, or None: the node names itself after its chip.
         interval_ms: record interval, a multiple of the board's sample period.
         ueid: hex of 7 to 33 bytes, or None: a real node uses its own MAC address.
 
@@ -30,7 +30,6 @@ def node_config(
         )
     relay = board.relay
     config: dict[str, int | str] = {
-        "serial": serial,
         "board": board.name,
         "sample_period_ms": constants.sample_period_ms,
         "interval_ms": interval_ms,
@@ -54,6 +53,8 @@ def node_config(
         "watchdog_ms": board.watchdog_ms,
         "sync_valid_s": _SYNC_VALID_S,
     }
+    if serial is not None:
+        config["serial"] = serial
     if ueid is not None:
         config["ueid"] = ueid
     return config
