@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from board_harness import Bench
 
-from wattest.emulator.pty import PtyFront, serve
+from wattest.emulator.fronts import PtyFront, serve
 from wattest.errors import EmulatorError
 
 pytestmark = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from wattest.emulator.ina228 import ChipErrors
-from wattest.emulator.pty import PtyFront, serve
+from wattest.emulator.fronts import PtyFront, serve
 from wattest.errors import ConfigError, EmulatorError
 from wattest.operations.control import RunControl
 from wattest.operations.live.ports import LivePort, PortsFile
