@@ -11,7 +11,7 @@ import errno
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Protocol, Self
 
 import serial
 
@@ -23,15 +23,36 @@ _WRITE_TIMEOUT_S: Final = 2.0
 _IN_USE: Final = {errno.EAGAIN, errno.EBUSY}
 
 
+class Line(Protocol):
+    """What a port needs of the open object behind it: pyserial has it."""
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that `read` returns at once; of a socket, whether there are any."""
+        ...
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Return up to ``size`` bytes; none after about a tenth of a second without any."""
+        ...
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send all of ``data``."""
+        ...
+
+    def close(self) -> None:
+        """Let go."""
+        ...
+
+
 class Port:
     """An open port. Reading and writing may happen in two threads.
 
     Args:
         address: what the person gave.
-        line: the open pyserial object behind it.
+        line: the open object behind it.
     """
 
-    def __init__(self, address: str, line: serial.SerialBase) -> None:
+    def __init__(self, address: str, line: Line) -> None:
         self.address = address
         self._line = line
 
@@ -59,6 +80,7 @@ class Port:
         Raises:
             LinkClosed: the port vanished or the other end hung up.
         """
+        data = b""
         try:
             while not (data := self._line.read(1)):
                 if time.monotonic() >= deadline_s:
@@ -68,6 +90,8 @@ class Port:
                 data += self._line.read(waiting)
             return bytes(data)
         except _TROUBLE as exc:
+            if data:  # it comes again with the next call, and these bytes would not
+                return bytes(data)
             raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
 
     def write(self, data: bytes) -> None:
@@ -98,12 +122,13 @@ class Port:
 _TROUBLE = (OSError, TypeError, ValueError)
 
 
-def open_port(address: str, *, baud: int = BAUD) -> Port:
+def open_port(address: str, *, baud: int = BAUD, keep_input: bool = False) -> Port:
     """Open a port for this program alone.
 
     Args:
         address: see the module.
         baud: speed of the line; a pseudo terminal or socket has none and takes any.
+        keep_input: also read what arrived before; else it is dropped.
 
     Raises:
         LinkError: there is no such port, it may not be opened, or another program uses it.
@@ -116,10 +141,24 @@ def open_port(address: str, *, baud: int = BAUD) -> Port:
             timeout=_SLICE_S,
             write_timeout=None if remote else _WRITE_TIMEOUT_S,
             exclusive=None if remote else True,
+            do_not_open=True,
         )
+        if keep_input:
+            _open_as_it_is(line)
+        else:
+            line.open()
     except (OSError, ValueError) as exc:
         raise _refused(address, exc) from exc
     return Port(address, line)
+
+
+def _open_as_it_is(line: Any) -> None:
+    """Open without the flush that pyserial begins with."""
+    for name in ("_reset_input_buffer", "reset_input_buffer"):
+        setattr(line, name, lambda: None)
+    line.open()
+    for name in ("_reset_input_buffer", "reset_input_buffer"):
+        delattr(line, name)
 
 
 def _refused(address: str, exc: OSError | ValueError) -> LinkError:

@@ -1,0 +1,101 @@
+"""A port taken over from its recorder for a while, and given back.
+
+Who flashes or provisions needs the port itself. If a recorder holds it, it is asked to let go; its
+log says from when to when the port was lent, and to whom. The recorder takes the port back when
+the holder says so, or when the holder is gone: a lease never outlives its holder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from wattest.errors import LinkError
+from wattest.link import Port, open_port
+from wattest.operations.console.attached import attach
+from wattest.operations.console.places import Announcement, find_recorder
+from wattest.operations.console.talk import Talk
+
+ANSWER_S: Final = 10.0
+
+
+class Lease:
+    """A port that is ours until it is given back.
+
+    Args:
+        address: of the port.
+        announcement: of its recorder; None: nobody records it.
+        talk: conversation with the recorder, or None.
+    """
+
+    def __init__(self, address: str, announcement: Announcement | None, talk: Talk | None) -> None:
+        self.address = address
+        self._announcement = announcement
+        self._talk = talk
+
+    @property
+    def recorder_pid(self) -> int | None:
+        """Process of the recorder, or None."""
+        return self._announcement.pid if self._announcement is not None else None
+
+    def give_back(self) -> None:
+        """Let the recorder have the port again; nothing if it has.
+
+        Close the port before. The recorder tries to open it until it is free.
+
+        Raises:
+            LinkError: the recorder does not answer.
+        """
+        talk, self._talk = self._talk, None
+        if talk is None:
+            return
+        with talk:
+            talk.ask(ANSWER_S, do="back")
+
+    def listen(self) -> Port:
+        """Give the port back and go on reading what the board says, through the recorder.
+
+        From here on every byte of the board reaches both the log and the caller. Without a
+        recorder the port is opened.
+
+        Raises:
+            LinkError: the port cannot be opened, or the recorder does not answer.
+        """
+        if self._talk is None or self._announcement is None:
+            return open_port(self.address)
+        port = attach(self._announcement, self.address, await_port=True)
+        try:
+            self.give_back()
+        except LinkError:
+            port.close()
+            raise
+        return port
+
+
+@contextmanager
+def port_lease(address: str, *, holder: str = "wattest") -> Iterator[Lease]:
+    """Hold a port that a recorder may be reading; without a recorder nothing happens.
+
+    At the end, however it comes, the recorder has the port again.
+
+    Args:
+        address: what `wattest.link.open_port` takes.
+        holder: who needs it, in a word or two: the log and other programs say so.
+
+    Raises:
+        LinkError: the recorder has lent the port to somebody else, or does not answer.
+    """
+    found = find_recorder(address)
+    if found is None:
+        yield Lease(address, None, None)
+        return
+    announcement, talk = found
+    with talk:
+        answer = talk.ask(ANSWER_S, do="lease", holder=f"{holder}, process {os.getpid()}")
+        if "refused" in answer:
+            raise LinkError(f"{address}: {answer['refused']}", hint="wait until it is given back")
+        lease = Lease(address, announcement, talk)
+        yield lease
+        lease.give_back()

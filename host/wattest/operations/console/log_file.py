@@ -1,0 +1,347 @@
+"""The recorder's log on disk: what the port said, with times, in files that only grow.
+
+A folder holds segments `00000001.wlog`, `00000002.wlog` and so on; each begins with one line of
+text and goes on with chunks, big-endian:
+
+    ff 77 63 ff | kind (u8) | length (u32) | UTC ms (i64) | monotonic ns (u64) | CRC-32 | data
+
+The CRC covers kind to monotonic time and the data. A program that is killed leaves at most one
+unfinished chunk at the end of its segment; a new recorder begins a new segment. A reader that
+meets damage goes on at the next chunk that is whole, and gives the damaged bytes back as such.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from wattest.errors import ConfigError, StoreError
+
+SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+LOG_BYTES_MAX: Final = 512 * 1024 * 1024
+HEADER: Final = b"wattest console log, format 1: chunks as docs/console.md says\n"
+_MAGIC = b"\xffwc\xff"
+_META = struct.Struct(">BIqQ")
+_CRC_BYTES = 4
+_HEAD_BYTES = len(_MAGIC) + _META.size + _CRC_BYTES
+_DATA_BYTES_MAX = 1024 * 1024
+_READ_BYTES = 1024 * 1024
+_NAME = re.compile(r"\d{8}\.wlog")
+
+
+class ChunkKind(IntEnum):
+    """What a chunk holds."""
+
+    NOTE = 0
+    """JSON of the recorder: `event` and what belongs to it."""
+    RECEIVED = 1
+    """Bytes from the board."""
+    SENT = 2
+    """Bytes to the board."""
+    DAMAGED = 255
+    """Never written: bytes of the log that are no chunk."""
+
+
+_KINDS = frozenset(ChunkKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in a log: segment number and offset in its file."""
+
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One thing the log holds.
+
+    Args:
+        kind: what it is.
+        utc_ms: when it was read or written, UTC ms since 1970, by the recorder's machine.
+        mono_ns: the same moment by that machine's clock that is never set, ns.
+        data: its bytes.
+    """
+
+    kind: ChunkKind
+    utc_ms: int
+    mono_ns: int
+    data: bytes
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What the recorder says of itself; empty for other kinds."""
+        if self.kind is not ChunkKind.NOTE:
+            return {}
+        values: dict[str, Any] = json.loads(self.data)
+        return values
+
+
+class LogWriter:
+    """Appends chunks; what was appended is readable by other programs at once.
+
+    Args:
+        folder: made if it is not there, for its owner alone.
+        segment_bytes_max: a new segment begins beyond it.
+        log_bytes_max: the oldest segments go when all of them together hold more.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes_max: int = SEGMENT_BYTES_MAX,
+        log_bytes_max: int = LOG_BYTES_MAX,
+    ) -> None:
+        self.folder = folder
+        self._segment_bytes_max = segment_bytes_max
+        self._log_bytes_max = log_bytes_max
+        self._file = -1
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{folder}: cannot make the folder: {exc.strerror}") from exc
+        self._begin(max(segments(folder), default=0) + 1)
+
+    @property
+    def position(self) -> Position:
+        """The end of the log."""
+        return Position(segment=self._number, offset=self._size)
+
+    def append(self, kind: ChunkKind, data: bytes, *, utc_ms: int, mono_ns: int) -> None:
+        """Append one chunk.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        if self._size >= self._segment_bytes_max:
+            number = self._number + 1
+            self.close()
+            self._begin(number)
+            self._forget()
+        self._write(encode_chunk(kind, data, utc_ms=utc_ms, mono_ns=mono_ns))
+
+    def close(self) -> None:
+        """Close the segment."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _begin(self, number: int) -> None:
+        path = _path(self.folder, number)
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError as exc:
+            raise StoreError(f"{path}: cannot be made: {exc.strerror}") from exc
+        self._number = number
+        self._size = 0
+        self._write(HEADER)
+
+    def _write(self, data: bytes) -> None:
+        rest = data
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as exc:
+            reason = (exc.strerror or "").lower()
+            raise StoreError(
+                f"{self.folder}: what the port says cannot be kept: {reason}",
+                hint="free some space, then start the recorder again",
+            ) from exc
+        self._size += len(data)
+
+    def _forget(self) -> None:
+        """Remove the oldest segments, never the one that is written."""
+        numbers = segments(self.folder)
+        sizes = {number: _path(self.folder, number).stat().st_size for number in numbers}
+        for number in numbers[:-1]:
+            if sum(sizes.values()) <= self._log_bytes_max:
+                return
+            _path(self.folder, number).unlink()
+            del sizes[number]
+
+
+class LogReader:
+    """Reads a log from a place on, also while it grows.
+
+    Args:
+        folder: of the log.
+        at: where to begin; the beginning when None.
+    """
+
+    def __init__(self, folder: Path, at: Position | None = None) -> None:
+        self._folder = folder
+        self._number = at.segment if at is not None else min(segments(folder), default=1)
+        self._offset = at.offset if at is not None else 0
+        self._last = Chunk(kind=ChunkKind.DAMAGED, utc_ms=0, mono_ns=0, data=b"")
+
+    def read(self) -> list[Chunk]:
+        """Return the next chunks, at most about a MiB; none at the present end of the log.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        while True:
+            newer = [number for number in segments(self._folder) if number > self._number]
+            data = self._bytes()
+            chunks, used = _split(data, whole=bool(newer) and len(data) < _READ_BYTES)
+            self._offset += used
+            if chunks:
+                return self._dated(chunks)
+            if not newer or used:
+                return []
+            self._number, self._offset = newer[0], 0
+
+    def _bytes(self) -> bytes:
+        path = _path(self._folder, self._number)
+        try:
+            with path.open("rb") as file:
+                if self._offset == 0:
+                    _check_header(path, file.read(len(HEADER)))
+                    self._offset = len(HEADER)
+                file.seek(self._offset)
+                return file.read(_READ_BYTES)
+        except FileNotFoundError:  # the oldest go when there are too many
+            return b""
+        except OSError as exc:
+            raise StoreError(f"{path}: cannot be read: {exc.strerror}") from exc
+
+    def _dated(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Give damaged bytes the time of what stands before them."""
+        dated = []
+        for chunk in chunks:
+            if chunk.kind is ChunkKind.DAMAGED:
+                self._last = Chunk(
+                    kind=chunk.kind,
+                    utc_ms=self._last.utc_ms,
+                    mono_ns=self._last.mono_ns,
+                    data=chunk.data,
+                )
+            else:
+                self._last = chunk
+            dated.append(self._last)
+        return dated
+
+
+def segments(folder: Path) -> list[int]:
+    """Return the numbers of a log's segments, oldest first; none if there is no folder."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+    return sorted(int(name[:8]) for name in names if _NAME.fullmatch(name))
+
+
+def read_log(path: Path) -> Iterator[Chunk]:
+    """Yield everything a log holds now.
+
+    Args:
+        path: the folder of a log, or one segment.
+
+    Raises:
+        ConfigError: it is not a log.
+        StoreError: it cannot be read.
+    """
+    if path.is_file():
+        yield from _one_segment(path)
+        return
+    if not segments(path):
+        raise ConfigError(
+            "holds no console log" if path.is_dir() else "no such console log",
+            path=str(path),
+            hint="`wattest console --port P` keeps one",
+        )
+    reader = LogReader(path)
+    while chunks := reader.read():
+        yield from chunks
+
+
+def encode_chunk(kind: ChunkKind, data: bytes, *, utc_ms: int, mono_ns: int) -> bytes:
+    """Encode one chunk of up to 1 MiB."""
+    if len(data) > _DATA_BYTES_MAX:
+        raise ValueError(f"chunk: {len(data)} bytes, at most {_DATA_BYTES_MAX}")
+    meta = _META.pack(kind, len(data), utc_ms, mono_ns)
+    return _MAGIC + meta + zlib.crc32(meta + data).to_bytes(_CRC_BYTES) + data
+
+
+def _one_segment(path: Path) -> Iterator[Chunk]:
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise StoreError(f"{path}: cannot be read: {exc.strerror}") from exc
+    _check_header(path, data[: len(HEADER)])
+    chunks, _ = _split(data[len(HEADER) :], whole=True)
+    yield from chunks
+
+
+def _check_header(path: Path, header: bytes) -> None:
+    if not HEADER.startswith(header):
+        raise ConfigError("is no console log", path=str(path))
+
+
+def _split(data: bytes, *, whole: bool) -> tuple[list[Chunk], int]:
+    """Split bytes into chunks.
+
+    Args:
+        data: from the beginning of a chunk on.
+        whole: nothing will be appended any more, so what is unfinished is damage.
+
+    Returns:
+        The chunks, and how many bytes they took.
+    """
+    chunks: list[Chunk] = []
+    pos = 0
+    while pos < len(data):
+        chunk, size = _chunk_at(data, pos)
+        if chunk is None:
+            following = _next_chunk(data, pos + 1)
+            if following < 0 and not whole:
+                break
+            size = (following if following >= 0 else len(data)) - pos
+            lost = data[pos : pos + size]
+            chunk = Chunk(kind=ChunkKind.DAMAGED, utc_ms=0, mono_ns=0, data=lost)
+        chunks.append(chunk)
+        pos += size
+    return chunks, pos
+
+
+def _next_chunk(data: bytes, pos: int) -> int:
+    """Return where the next whole chunk begins, or -1."""
+    while (pos := data.find(_MAGIC, pos)) >= 0:
+        if _chunk_at(data, pos)[0] is not None:
+            return pos
+        pos += 1
+    return -1
+
+
+def _chunk_at(data: bytes, pos: int) -> tuple[Chunk | None, int]:
+    begin = pos + len(_MAGIC)
+    body = pos + _HEAD_BYTES
+    if data[pos:begin] != _MAGIC or body > len(data):
+        return None, 0
+    meta = data[begin : begin + _META.size]
+    kind, length, utc_ms, mono_ns = _META.unpack(meta)
+    if length > _DATA_BYTES_MAX or body + length > len(data):
+        return None, 0
+    content = data[body : body + length]
+    crc = int.from_bytes(data[body - _CRC_BYTES : body])
+    if zlib.crc32(meta + content) != crc or kind not in _KINDS:
+        return None, 0
+    chunk = Chunk(kind=ChunkKind(kind), utc_ms=utc_ms, mono_ns=mono_ns, data=content)
+    return chunk, _HEAD_BYTES + length
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:08d}.wlog"

@@ -1,0 +1,178 @@
+"""Where recorders are announced, so that other programs of the same person find them.
+
+A recorder announces itself by a JSON file and a Unix socket beside it, both readable by their
+owner only, in the folder where `board up` announces its boards. An announcement whose socket
+nobody answers belongs to a program that was killed, and is removed by whoever finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wattest.errors import ConfigError, StoreError
+from wattest.operations.console.talk import Talk
+from wattest.operations.standing.home import default_state_path, write_private
+
+_KEY_CHARS = 16
+_BACKLOG = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A recorder that runs, or ran until it was killed.
+
+    Args:
+        address: its port, as `plain_address` writes it.
+        pid: its process.
+        log: folder of its log.
+    """
+
+    address: str
+    pid: int
+    log: str
+
+    @property
+    def socket_path(self) -> Path:
+        """Where it listens."""
+        return announcements() / f"{_key(self.address)}.sock"
+
+    @property
+    def path(self) -> Path:
+        """Where it is announced."""
+        return announcements() / f"{_key(self.address)}.json"
+
+
+def announcements() -> Path:
+    """Return the folder of the announcements; it need not be there."""
+    return default_state_path().parent / "console"
+
+
+def plain_address(address: str) -> str:
+    """Return an address that means the same in every folder; links are kept."""
+    if "://" in address or (sys.platform == "win32" and "/" not in address):
+        return address
+    return str(Path(address).absolute())
+
+
+def is_same_port(one: str, other: str) -> bool:
+    """Tell whether two plain addresses lead to the same port now."""
+    if one == other:
+        return True
+    if "://" in one or "://" in other:
+        return False
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def find_recorder(address: str) -> tuple[Announcement, Talk] | None:
+    """Look for the recorder of a port.
+
+    Args:
+        address: as a person gives it; a link to the port finds it too.
+
+    Returns:
+        Its announcement and an open conversation, or None if nobody records that port.
+
+    Raises:
+        ConfigError: the recorder is another user's.
+    """
+    wanted = plain_address(address)
+    for path in sorted(announcements().glob("*.json")):
+        announcement = _read(path)
+        if announcement is None or not is_same_port(announcement.address, wanted):
+            continue
+        talk = connect(announcement)
+        if talk is not None:
+            return announcement, talk
+    return None
+
+
+def listen(announcement: Announcement) -> socket.socket:
+    """Open the socket of a recorder and announce it.
+
+    Call it with the port open, or after `find_recorder` said no: a socket that is there then is
+    left from a program that was killed.
+
+    Raises:
+        StoreError: the folder cannot be used, or its name is too long for a socket.
+    """
+    folder = announcements()
+    path = announcement.socket_path
+    mask = os.umask(0o077)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        server = _unix_socket()
+        try:
+            server.bind(str(path))
+            server.listen(_BACKLOG)
+        except OSError:
+            server.close()
+            raise
+    except OSError as exc:
+        raise StoreError(
+            f"{path}: cannot listen there: {exc.strerror or exc}",
+            hint="give another folder in XDG_RUNTIME_DIR",
+        ) from exc
+    finally:
+        os.umask(mask)
+    write_private(announcement.path, (json.dumps(asdict(announcement)) + "\n").encode())
+    return server
+
+
+def withdraw(announcement: Announcement) -> None:
+    """Take an announcement away."""
+    for path in (announcement.path, announcement.socket_path):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _unix_socket() -> socket.socket:
+    if sys.platform == "win32":
+        raise OSError("this system has no Unix sockets")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def connect(announcement: Announcement) -> Talk | None:
+    """Begin a conversation with a recorder; None if it is gone.
+
+    Raises:
+        ConfigError: it is another user's.
+    """
+    try:
+        line = _unix_socket()
+    except OSError:
+        return None
+    try:
+        line.connect(str(announcement.socket_path))
+    except PermissionError as exc:
+        line.close()
+        raise ConfigError(
+            f"{announcement.address} is recorded by another user, process {announcement.pid}",
+            path=str(announcement.socket_path),
+        ) from exc
+    except OSError:
+        line.close()
+        withdraw(announcement)
+        return None
+    return Talk(line)
+
+
+def _read(path: Path) -> Announcement | None:
+    try:
+        values = json.loads(path.read_bytes())
+        return Announcement(
+            address=str(values["address"]), pid=int(values["pid"]), log=str(values["log"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _key(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:_KEY_CHARS]
