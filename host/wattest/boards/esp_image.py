@@ -196,7 +196,7 @@ def check_application(data: bytes, chip: str) -> ImageInfo:
     return info
 
 
-# ---- partition table -----------------------------------------------------------------------------
+# ---- partition table ----------------------------------------------------------------------------
 
 
 def parse_partition_table(data: bytes) -> tuple[PartitionRow, ...]:
@@ -247,7 +247,7 @@ def build_partition_table(rows: Iterable[PartitionRow]) -> bytes:
     return body.ljust(PARTITION_TABLE_BYTES, b"\xff")
 
 
-# ---- combined images -----------------------------------------------------------------------------
+# ---- combined images ----------------------------------------------------------------------------
 
 
 def split_combined(data: bytes, *, firmware_offset: int) -> tuple[Segment, ...]:
