@@ -1,4 +1,4 @@
-"""Opening a ledger's SQLite file: what is refused, how it is set up, what its errors mean.
+"""Opening an SQLite file of ours: what is refused, how it is set up, what its errors mean.
 
 A file is ours when its application id says so and its user version is one we know. Nothing is
 changed in a file before that is certain.
@@ -9,74 +9,114 @@ from __future__ import annotations
 import contextlib
 import importlib.resources
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from wattest.errors import StoreError
 
-APPLICATION_ID = 0x77617474  # "watt"
-FORMAT_VERSION = 1
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileKind:
+    """What tells one kind of our files from another, and what people call it.
+
+    Args:
+        what: its name in messages.
+        usual_name: what such a file is called, for hints.
+        application_id: SQLite's own mark of a file's kind, 32 bits.
+        version: of the format; another one is refused.
+        schema: file beside this module that lays out a new one.
+        when_damaged: what to do about a file that does not hold together.
+    """
+
+    what: str
+    usual_name: str
+    application_id: int
+    version: int
+    schema: str
+    when_damaged: str
+
+
+LEDGER = FileKind(
+    what="ledger",
+    usual_name="ledger.sqlite",
+    application_id=0x77617474,  # "watt"
+    version=1,
+    schema="schema.sql",
+    when_damaged="run `wattest verify` on the ledger",
+)
 
 _HEADER = b"SQLite format 3\x00"
 
 # (prefix of SQLite's name of the error, what it means, what to do next)
 _MEANINGS = (
     ("SQLITE_FULL", "the disk is full", "free some space, then try again"),
-    ("SQLITE_BUSY", "another program holds the ledger", "close it, then try again"),
-    ("SQLITE_LOCKED", "another program holds the ledger", "close it, then try again"),
+    ("SQLITE_BUSY", "another program holds the {what}", "close it, then try again"),
+    ("SQLITE_LOCKED", "another program holds the {what}", "close it, then try again"),
     ("SQLITE_READONLY", "the file is read-only", "check the permissions of file and folder"),
     ("SQLITE_PERM", "no permission", "check the permissions of file and folder"),
     ("SQLITE_CANTOPEN", "the file cannot be opened", "check the path and its permissions"),
-    ("SQLITE_CORRUPT", "the file is damaged", "run `wattest verify` on it, or restore a copy"),
-    ("SQLITE_NOTADB", "not a ledger file", "give the path of a ledger.sqlite"),
+    ("SQLITE_CORRUPT", "the file is damaged", "{when_damaged}, or restore a copy"),
+    ("SQLITE_NOTADB", "not a {what} file", "give the path of a {usual_name}"),
     ("SQLITE_IOERR", "the disk reports an error", "check the disk, then try again"),
-    ("SQLITE_CONSTRAINT", "the schema refuses the rows", "run `wattest verify` on the ledger"),
+    ("SQLITE_CONSTRAINT", "the schema refuses the rows", "{when_damaged}"),
 )
 
 
-def explain(exc: sqlite3.Error, path: Path, doing: str) -> StoreError:
+def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind = LEDGER) -> StoreError:
     """Make one clear line of an SQLite error.
 
     Args:
         exc: what SQLite raised.
-        path: the ledger file.
+        path: the file.
         doing: what we were doing, such as ``appending 3 entries``.
+        kind: what file it is.
     """
     name = getattr(exc, "sqlite_errorname", "")
     for prefix, meaning, hint in _MEANINGS:
         if name.startswith(prefix):
-            return StoreError(f"{path}: {meaning} ({doing}: {exc})", hint=hint)
+            words = {
+                "what": kind.what,
+                "usual_name": kind.usual_name,
+                "when_damaged": kind.when_damaged,
+            }
+            return StoreError(
+                f"{path}: {meaning.format(**words)} ({doing}: {exc})", hint=hint.format(**words)
+            )
     return StoreError(f"{path}: {doing}: {exc}")
 
 
-def open_for_writing(path: Path, *, create: bool, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open, and create when missing, a ledger file.
+def open_for_writing(
+    path: Path, *, create: bool, busy_timeout_s: float, kind: FileKind = LEDGER
+) -> sqlite3.Connection:
+    """Open, and create when missing, a file.
 
     Args:
         path: the file; its folder exists.
-        create: make a new ledger when there is none.
+        create: make a new one when there is none.
         busy_timeout_s: how long to wait for another program, s.
+        kind: what it must be.
 
     Raises:
-        StoreError: there is none, or it is not a ledger, or it cannot be opened or set up.
+        StoreError: there is none, or it is something else, or it cannot be opened or set up.
     """
-    _check_path(path, create=create)
+    _check_path(path, kind, create=create)
     try:
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
     except sqlite3.Error as exc:
-        raise explain(exc, path, "opening") from exc
+        raise explain(exc, path, "opening", kind=kind) from exc
     try:
-        is_new = _identify(connection, path, create=create)
-        _use_write_ahead_log(connection, path)
+        is_new = _identify(connection, path, kind, create=create)
+        _use_write_ahead_log(connection, path, kind)
         connection.execute("PRAGMA synchronous = FULL")
         # Fewer, larger moves from the write-ahead log into the file: 16 MiB instead of 4.
         connection.execute("PRAGMA wal_autocheckpoint = 4096")
         connection.execute("PRAGMA trusted_schema = OFF")
         if is_new:
-            _create(connection)
+            _create(connection, kind)
     except sqlite3.Error as exc:
         connection.close()
-        raise explain(exc, path, "opening") from exc
+        raise explain(exc, path, "opening", kind=kind) from exc
     except BaseException:
         connection.close()
         raise
@@ -84,52 +124,57 @@ def open_for_writing(path: Path, *, create: bool, busy_timeout_s: float) -> sqli
     return connection
 
 
-def open_for_reading(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open a ledger file without ever writing to it.
+def open_for_reading(
+    path: Path, *, busy_timeout_s: float, kind: FileKind = LEDGER
+) -> sqlite3.Connection:
+    """Open a file without ever writing to it.
 
     Args:
         path: the file.
         busy_timeout_s: how long to wait for another program, s.
+        kind: what it must be.
 
     Raises:
-        StoreError: there is none, or it is not a ledger, or it cannot be opened.
+        StoreError: there is none, or it is something else, or it cannot be opened.
     """
-    _check_path(path, create=False)
+    _check_path(path, kind, create=False)
     try:
-        connection = _connect_reading(path, "mode=ro", busy_timeout_s)
+        connection = _connect_reading(path, "mode=ro", busy_timeout_s, kind)
     except sqlite3.OperationalError as exc:
         # Next to a write-ahead log SQLite wants to make files. On a read-only medium it cannot,
-        # and then nobody writes: if the log is empty, the file alone is the ledger.
+        # and then nobody writes: if the log is empty, the file alone is everything.
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
-            raise explain(exc, path, "opening") from exc
+            raise explain(exc, path, "opening", kind=kind) from exc
         try:
-            connection = _connect_reading(path, "mode=ro&immutable=1", busy_timeout_s)
+            connection = _connect_reading(path, "mode=ro&immutable=1", busy_timeout_s, kind)
         except sqlite3.Error as again:
-            raise explain(again, path, "opening") from again
+            raise explain(again, path, "opening", kind=kind) from again
     except sqlite3.Error as exc:
-        raise explain(exc, path, "opening") from exc
+        raise explain(exc, path, "opening", kind=kind) from exc
     _decode_any_text(connection)
     return connection
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:
+def _use_write_ahead_log(connection: sqlite3.Connection, path: Path, kind: FileKind) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(
             f"{path}: expected a write-ahead log, got journal mode {mode!r}",
-            hint="put the ledger on a local file system",
+            hint=f"put the {kind.what} on a local file system",
         )
 
 
-def _connect_reading(path: Path, options: str, busy_timeout_s: float) -> sqlite3.Connection:
+def _connect_reading(
+    path: Path, options: str, busy_timeout_s: float, kind: FileKind
+) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?{options}"
     connection = sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, isolation_level=None)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        _identify(connection, path, create=False)
+        _identify(connection, path, kind, create=False)
     except BaseException:
         connection.close()
         raise
@@ -141,11 +186,11 @@ def _decode_any_text(connection: sqlite3.Connection) -> None:
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
-def _check_path(path: Path, *, create: bool) -> None:
+def _check_path(path: Path, kind: FileKind, *, create: bool) -> None:
     try:
         if path.is_dir():
             raise StoreError(
-                f"{path}: expected a ledger file, got a folder",
+                f"{path}: expected a {kind.what} file, got a folder",
                 hint="give the path of a file, or move the folder away",
             )
         if not path.parent.is_dir():
@@ -156,7 +201,7 @@ def _check_path(path: Path, *, create: bool) -> None:
             )
         if not path.exists():
             if not create:
-                raise StoreError(f"{path}: no ledger there", hint="check the path")
+                raise StoreError(f"{path}: no {kind.what} there", hint="check the path")
             return
         with path.open("rb") as file:
             header = file.read(len(_HEADER))
@@ -164,40 +209,40 @@ def _check_path(path: Path, *, create: bool) -> None:
         raise StoreError(f"{path}: {exc.strerror}", hint="check path and permissions") from exc
     if header not in (b"", _HEADER):
         raise StoreError(
-            f"{path}: not a ledger file: expected it to begin with {_HEADER[:15].decode()!r}",
-            hint="give the path of a ledger.sqlite, or choose another path",
+            f"{path}: not a {kind.what} file: expected it to begin with {_HEADER[:15].decode()!r}",
+            hint=f"give the path of a {kind.usual_name}, or choose another path",
         )
 
 
-def _identify(connection: sqlite3.Connection, path: Path, *, create: bool) -> bool:
-    """Return whether the file is empty and may become a ledger; refuse foreign and newer ones."""
+def _identify(connection: sqlite3.Connection, path: Path, kind: FileKind, *, create: bool) -> bool:
+    """Return whether the file is empty and may become ours; refuse foreign and newer ones."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables and not application_id and not version:
         if create:
             return True
-        raise StoreError(f"{path}: the file is empty, not a ledger", hint="check the path")
-    if application_id != APPLICATION_ID:
+        raise StoreError(f"{path}: the file is empty, not a {kind.what}", hint="check the path")
+    if application_id != kind.application_id:
         raise StoreError(
-            f"{path}: an SQLite file, but not a ledger: expected application id "
-            f"{APPLICATION_ID:#x}, got {application_id:#x}",
-            hint="give the path of a ledger.sqlite, or choose another path",
+            f"{path}: an SQLite file, but not a {kind.what}: expected application id "
+            f"{kind.application_id:#x}, got {application_id:#x}",
+            hint=f"give the path of a {kind.usual_name}, or choose another path",
         )
-    if version != FORMAT_VERSION:
+    if version != kind.version:
         raise StoreError(
-            f"{path}: expected ledger format {FORMAT_VERSION}, got {version}",
+            f"{path}: expected {kind.what} format {kind.version}, got {version}",
             hint="use the version of wattest that wrote it, or a newer one",
         )
     return False
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    """Lay out a new ledger in one transaction, so that no half-made file can be left behind."""
-    schema = importlib.resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
+def _create(connection: sqlite3.Connection, kind: FileKind) -> None:
+    """Lay out a new file in one transaction, so that no half-made one can be left behind."""
+    schema = importlib.resources.files(__package__).joinpath(kind.schema).read_text("utf-8")
     script = (
-        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {APPLICATION_ID};\n"
-        f"PRAGMA user_version = {FORMAT_VERSION};\nCOMMIT;"
+        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {kind.application_id};\n"
+        f"PRAGMA user_version = {kind.version};\nCOMMIT;"
     )
     try:
         connection.executescript(script)
