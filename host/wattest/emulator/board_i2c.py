@@ -84,6 +84,11 @@ class I2cRequests:
         except BusStuck:
             self._time_out(vm, words)
             raise
+        except Nack:
+            if words[2] == 0:  # nobody's address: eight zeros on SDA, which wake some chips
+                low_ns = 8_000_000_000 // self._controllers[words[1]].frequency_hz
+                bus.hold_sda_low(low_ns, vm.now_ns())
+            raise
 
     def _read(self, vm: GuestVm, words: Words) -> Sequence[int]:
         vm.memory.require(words[3], words[4])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TIMEOUT_NS = 50_000_000  # machine.I2C's default timeout of 50 000 us
 
@@ -27,6 +27,17 @@ class I2cDevice(Protocol):
 
     def read(self, size: int, t_ns: int) -> bytes:
         """Give ``size`` >= 1 bytes; may raise :class:`I2cError`."""
+
+
+@runtime_checkable
+class SdaListener(Protocol):
+    """A chip that sleeps: it notices how long SDA is low, and decides whether it acknowledges.
+
+    Its ``write`` is called for empty data too.
+    """
+
+    def sda_low(self, duration_ns: int, t_ns: int) -> None:
+        """SDA was low for so long, until ``t_ns``."""
 
 
 class I2cError(OSError):
@@ -179,6 +190,12 @@ class I2cBus:
         for device in self._devices.values():
             device.power_on(t_ns)
 
+    def hold_sda_low(self, duration_ns: int, t_ns: int) -> None:
+        """Let SDA have been low until ``t_ns``, as while address 0 was sent: a wake pulse."""
+        for device in self._devices.values():
+            if isinstance(device, SdaListener):
+                device.sda_low(duration_ns, t_ns)
+
     def write(self, address: int, data: bytes, t_ns: int) -> None:
         """Do a write transaction; empty ``data`` only asks for the acknowledge.
 
@@ -186,7 +203,7 @@ class I2cBus:
             I2cError: no acknowledge, or the bus is stuck.
         """
         device = self._select(address)
-        if data:
+        if data or isinstance(device, SdaListener):
             device.write(data, t_ns)
 
     def read(self, address: int, size: int, t_ns: int) -> bytes:
