@@ -6,6 +6,7 @@
     ├── LinkError                cannot talk to the node                             exit 3
     │   ├── LinkClosed
     │   ├── LinkTimeout
+    │   ├── InstrumentError      an instrument refuses, or is not what it should be
     │   └── LocalProtocolError   we broke the session rules: our bug
     ├── DecodeError              bytes are not what they claim: format, offset, rule exit 1
     │   ├── CborError · CoseError · RecordError · FrameError · NoteError
@@ -96,6 +97,12 @@ class LinkTimeout(LinkError):
         super().__init__(f"{message} within {deadline_s:g} s, got {received_bytes} bytes")
         self.deadline_s = deadline_s
         self.received_bytes = received_bytes
+
+
+class InstrumentError(LinkError):
+    """An instrument answers, but refuses, or is another one than the dialect is for."""
+
+    code = "instrument"
 
 
 class LocalProtocolError(LinkError):
