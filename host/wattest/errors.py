@@ -14,6 +14,7 @@
     │   ├── SignatureInvalid · ProofInvalid · CheckpointInconsistent
     ├── SettlementError          verified data that cannot be priced                 exit 1
     ├── StoreError               the ledger file cannot be opened, read or written   exit 3
+    ├── FlashError               a board cannot be flashed; it says what state it is in   exit 3
     └── EmulatorError            the emulated board: carries seed and virtual time   exit 3
 
 Anything outside this tree that reaches the command line is our bug: exit 4, traceback kept.
@@ -199,6 +200,13 @@ class StoreError(WattestError):
     """The ledger file cannot be opened, read or written."""
 
     code = "store"
+    exit_code = 3
+
+
+class FlashError(WattestError):
+    """A board cannot be flashed: no chip answers, it is another one, or it stopped half way."""
+
+    code = "flash"
     exit_code = 3
 
 
