@@ -1,6 +1,7 @@
 """One port, opened by address: what differs between kinds of ports ends here.
 
 /dev/ttyUSB0, COM3, /dev/pts/4      a serial port or a pseudo terminal, locked for one program
+usb:SERIAL, usb:LOCATION            the serial port of this USB plug or socket, whatever its name
 rfc2217://host:port                 a serial port behind a network server (RFC 2217)
 socket://host:port                  raw bytes over TCP
 """
@@ -16,6 +17,8 @@ from typing import Any, Final, Protocol, Self
 import serial
 
 from wattest.errors import LinkClosed, LinkError, LinkTimeout
+from wattest.link.lines import open_without_reset, reset
+from wattest.link.scan import find_usb
 
 BAUD: Final = 115_200
 _SLICE_S: Final = 0.1
@@ -122,21 +125,26 @@ class Port:
 _TROUBLE = (OSError, TypeError, ValueError)
 
 
-def open_port(address: str, *, baud: int = BAUD, keep_input: bool = False) -> Port:
-    """Open a port for this program alone.
+def open_port(
+    address: str, *, baud: int = BAUD, keep_input: bool = False, reset_board: bool = False
+) -> Port:
+    """Open a port for this program alone; the board behind it does not notice.
 
     Args:
         address: see the module.
         baud: speed of the line; a pseudo terminal or socket has none and takes any.
         keep_input: also read what arrived before; else it is dropped.
+        reset_board: reset it once the port is open, so that nothing it says is missed.
 
     Raises:
-        LinkError: there is no such port, it may not be opened, or another program uses it.
+        LinkError: there is no such port, it may not be opened, or another program uses it; or it
+            has no control lines to reset a board by.
     """
     remote = "://" in address
+    place = find_usb(address)
     try:
         line = serial.serial_for_url(
-            address,
+            place,
             baudrate=baud,
             timeout=_SLICE_S,
             write_timeout=None if remote else _WRITE_TIMEOUT_S,
@@ -146,17 +154,29 @@ def open_port(address: str, *, baud: int = BAUD, keep_input: bool = False) -> Po
         if keep_input:
             _open_as_it_is(line)
         else:
-            line.open()
+            open_without_reset(line)
     except (OSError, ValueError) as exc:
         raise _refused(address, exc) from exc
-    return Port(address, line)
+    port = Port(address, line)
+    if reset_board:
+        try:
+            if address.startswith("socket://"):
+                raise OSError(errno.ENOTTY, "bytes only")
+            reset(line)
+        except _TROUBLE as exc:
+            port.close()
+            raise LinkError(
+                f"{address}: has no control lines to reset the board by: {_cause(exc)}",
+                hint="reset it by its button",
+            ) from exc
+    return port
 
 
 def _open_as_it_is(line: Any) -> None:
     """Open without the flush that pyserial begins with."""
     for name in ("_reset_input_buffer", "reset_input_buffer"):
         setattr(line, name, lambda: None)
-    line.open()
+    open_without_reset(line)
     for name in ("_reset_input_buffer", "reset_input_buffer"):
         delattr(line, name)
 
