@@ -20,18 +20,24 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from wattest.emulator.board import EmulatedBoard
-from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, SocketFront, serve
+from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, ServedBoard, SocketFront, serve
+from wattest.emulator.world import World
 
 GIVE_UP_S = 120.0
-LINKS: dict[str, Callable[[EmulatedBoard], Front]] = {
+LINKS: dict[str, Callable[[ServedBoard], Front]] = {
     "pty": PtyFront,
     "socket": SocketFront,
     "rfc2217": Rfc2217Front,
 }
 _T = TypeVar("_T")
+
+
+class BoardInWorld(ServedBoard, Protocol):
+    """A board, or what stands in for one."""
+
+    world: World
 
 
 class _Calls:
@@ -50,15 +56,15 @@ class _Calls:
         self._wake.send(b"!")
 
     def watch(self, selector: selectors.BaseSelector) -> None:
-        selector.register(self._woken, selectors.EVENT_READ, self._run)
+        selector.register(self._woken, selectors.EVENT_READ, self._woke)
 
     def tick(self) -> None:
-        self._run()
-
-    def _run(self) -> None:
         while not self._waiting.empty():
-            self._woken.recv(1)
             self._waiting.get()()
+
+    def _woke(self) -> None:
+        """Only ends the wait; `tick` comes after it."""
+        self._woken.recv(4096)
 
     def close(self) -> None:
         self._wake.close()
@@ -115,7 +121,7 @@ class Served:
 
 @contextmanager
 def serving(
-    boards: EmulatedBoard | Sequence[EmulatedBoard],
+    boards: BoardInWorld | Sequence[BoardInWorld],
     link: str = "pty",
     *,
     speed: Fraction | None = Fraction(1),
@@ -127,7 +133,7 @@ def serving(
         link: ``pty``, ``socket`` or ``rfc2217``.
         speed: virtual seconds a second.
     """
-    several = [boards] if isinstance(boards, EmulatedBoard) else list(boards)
+    several = list(boards) if isinstance(boards, Sequence) else [boards]
     world = several[0].world
     assert all(board.world is world for board in several)
     calls = _Calls()

@@ -11,7 +11,6 @@ import pytest
 from board_harness import Bench
 
 from wattest.emulator.fronts import PtyFront, serve
-from wattest.errors import EmulatorError
 
 pytestmark = [
     pytest.mark.emulated,
@@ -93,21 +92,6 @@ def test_mpremote_mounts_a_folder_of_the_host(desk: Desk, tmp_path: Path) -> Non
     (tmp_path / "remote_only.py").write_text("print('imported', 6 * 7)")
     code, shown = desk.mpremote("mount", str(tmp_path), "exec", "import remote_only")
     assert (code, shown.splitlines()[-1]) == (0, "imported 42")
-
-
-def test_link_is_made_and_taken_away(tmp_path: Path) -> None:
-    bench = Bench()
-    link = tmp_path / "tty-node"
-    link.symlink_to("nowhere")
-    front = PtyFront(bench.board, link=link)
-    assert front.address == str(link)
-    assert str(link.readlink()).startswith("/dev/")
-    front.close()
-    assert not link.is_symlink()
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(EmulatorError, match=r"cannot make the link .*file"):
-        PtyFront(bench.board, link=tmp_path / "file")
-    bench.close()
 
 
 def test_board_runs_on_when_nobody_reads_its_terminal() -> None:

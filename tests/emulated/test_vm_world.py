@@ -1,11 +1,12 @@
 """The order in which a world runs its boards and events, and real time for it."""
 
+import itertools
 from fractions import Fraction
 
 import pytest
 from vm_harness import new_guest
 
-from wattest.emulator.pacing import Pacer
+from wattest.emulator.pacing import LISTEN_NS, Pacer
 from wattest.emulator.world import LEAD_AMONG_OTHERS_NS, LEAD_NS, STEP_NS_MIN, World
 
 MS = 1_000_000
@@ -301,6 +302,24 @@ def test_pacer_stops_when_told():
     pacer = Pacer(world, speed=None, monotonic_ns=wall.read, wait=wall.wait)
     pacer.run(SECOND, lambda: len(trace) < 5)
     assert len(trace) == 5
+
+
+def test_world_that_cannot_keep_up_still_listens():
+    trace, world, wall = [], World(), Wall()
+    world.add(Ticker(trace, "a", MS, 10_000))
+    heard = []
+
+    def wait(duration):
+        heard.append((wall.now, duration))
+
+    def read():
+        wall.now += MS  # each look at the clock costs as much as a turn of the world
+        return wall.now
+
+    Pacer(world, speed=Fraction(1), monotonic_ns=read, wait=wait).run(SECOND, lambda: True)
+    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(heard)]
+    assert {duration for _, duration in heard} == {0}
+    assert max(gaps) < 2 * LISTEN_NS
 
 
 def test_pacer_that_fell_far_behind_does_not_race_to_catch_up():

@@ -10,12 +10,15 @@ from fractions import Fraction
 
 from wattest.emulator.world import World
 
+LISTEN_NS = 10_000_000
+
 
 class Pacer:
     """Runs a world at a multiple of real time.
 
     A world that cannot keep up is slow; it does not skip, and when it can again it does not
-    hurry to catch up more than ``lag_ns_max`` of wall time.
+    hurry to catch up more than ``lag_ns_max`` of wall time. Slow or not, it listens: ``wait`` is
+    called at least every ``LISTEN_NS`` of wall time, with 0 when there is no time to wait.
 
     Args:
         world: the world.
@@ -58,6 +61,7 @@ class Pacer:
         Returns also leave the world at a whole moment: no event is half done.
         """
         self._anchor()
+        listened_ns = self._monotonic_ns()
         while self._world.now_ns < until_ns and keep_going():
             due = self._world.next_ns()
             target = until_ns if due is None else min(due, until_ns)
@@ -67,11 +71,15 @@ class Pacer:
             reached = self._virtual_ns()
             if reached < target:
                 self._wait(self._wall_ns(target) - self._monotonic_ns())
+                listened_ns = self._monotonic_ns()
                 # Time also passes for a world in which nothing is to be done.
                 self._world.run_until(max(self._world.now_ns, min(self._virtual_ns(), target)))
             else:
                 self._world.run_until(target)
                 self._drop_lag()
+                if self._monotonic_ns() - listened_ns > LISTEN_NS:
+                    self._wait(0)
+                    listened_ns = self._monotonic_ns()
 
     def _anchor(self) -> None:
         self._wall_start_ns = self._monotonic_ns()

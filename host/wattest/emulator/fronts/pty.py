@@ -58,6 +58,7 @@ class PtyFront:
         self._link = link
         self._selector: selectors.BaseSelector | None = None
         self._users = 0
+        self._used = False
         self._reading = False
         self.address = os.ttyname(slave)
         try:
@@ -83,6 +84,7 @@ class PtyFront:
     def tick(self) -> None:
         """See whether a tool has opened it, where the system does not tell."""
         if self._openings is None and not self._reading and self._is_open():
+            self._used = True
             self._listen(True)
 
     def close(self) -> None:
@@ -102,23 +104,26 @@ class PtyFront:
             return None
 
     def _look(self) -> None:
-        """Tools have opened or closed it: tell the board of each hang-up, in order."""
-        assert self._openings is not None
-        happened = self._openings.take()
+        """See who opened and closed it, give the board what was sent, tell it of a hang-up.
+
+        The kernel tells of an opening before what is written through it can be read, and of a
+        closing before the terminal can be seen to be closed.
+        """
+        happened = self._openings.take() if self._openings is not None else []
         for number, what in enumerate(happened):
             if what is Opening.OPENED:
                 self._users += 1
+                self._used = True
                 continue
             self._users = max(0, self._users - 1)
             # Somebody opened it again before we looked; what can be read now is the new one's.
             if self._users == 0 and Opening.OPENED in happened[number + 1 :]:
-                getattr(self._board, "hang_up", lambda: None)()
+                self._hang_up()
         if happened:
             self._listen(True)
-            self._receive()
+        self._receive()
 
     def _receive(self) -> None:
-        """Give the board what the tool has sent; notice that the last one has gone."""
         while self._reading:
             try:
                 data = os.read(self._master, _READ_BYTES)
@@ -129,11 +134,17 @@ class PtyFront:
                     raise
                 data = b""
             if data:
+                self._used = True
                 self._board.feed(data)
             else:
                 self._listen(False)
                 self._users = 0
-                getattr(self._board, "hang_up", lambda: None)()
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._used:
+            self._used = False
+            getattr(self._board, "hang_up", lambda: None)()
 
     def _listen(self, wanted: bool) -> None:
         """A terminal nobody has open is readable all the time, so it is not waited on then."""
@@ -141,7 +152,7 @@ class PtyFront:
             return
         self._reading = wanted
         if wanted:
-            self._selector.register(self._master, selectors.EVENT_READ, self._receive)
+            self._selector.register(self._master, selectors.EVENT_READ, self._look)
         else:
             self._selector.unregister(self._master)
 
