@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,8 +41,8 @@ class SampleNode:
         self.seq = 0
         self.prev = bytes(32)
 
-    def enrolment(self) -> NewEntry:
-        """Return the enrolment entry of this node."""
+    def enrolment(self, **changes: Any) -> NewEntry:
+        """Return the enrolment entry of this node; ``changes`` make another one of it."""
         enrolment = Enrolment(
             kid=self.kid,
             spki=self.spki,
@@ -54,7 +55,8 @@ class SampleNode:
             enrolled_ms=EPOCH_MS,
             asset="turbine",
         )
-        return NewEntry(kind=EntryKind.ENROLMENT, body=enrolment.to_cbor())
+        body = replace(enrolment, **changes).to_cbor()
+        return NewEntry(kind=EntryKind.ENROLMENT, body=body)
 
     def reading(self) -> bytes:
         """Return the next fiscal reading."""

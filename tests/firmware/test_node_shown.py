@@ -1,9 +1,9 @@
 """Records shown out of turn: the boot record after each hello, the answer to a nonce at once."""
 
 import pytest
+from host_side import hello_line
 
 from emulated import CONFIG, Setup
-from host_side import hello_line
 
 pytestmark = pytest.mark.emulated
 

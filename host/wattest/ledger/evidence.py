@@ -37,7 +37,10 @@ class EvidenceChecks:
 
     def _check_enrolment(self, entry: Entry) -> Iterator[str]:
         try:
-            self._verifier.enrol(parse_enrolment(entry.body))
+            enrolment = parse_enrolment(entry.body)
+            if enrolment.replaces and not self._verifier.knows(enrolment.replaces):
+                yield f"it replaces key {enrolment.replaces.hex()}, which was never enrolled"
+            self._verifier.enrol(enrolment)
         except (DecodeError, VerificationError) as exc:
             yield str(exc)
 

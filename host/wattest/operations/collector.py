@@ -156,7 +156,9 @@ class Collector:
                 case HelloReceived():
                     self._greet(entry, seen.hello, now_ms)
                     if entry.enrolled:
-                        events.append(NodeChanged(node=name, now_ms=now_ms, state="connected"))
+                        closed = self._verifier.closed(seen.hello.kid)
+                        state = "retired" if closed else "connected"
+                        events.append(NodeChanged(node=name, now_ms=now_ms, state=state))
                 case NodeRestarted():
                     events.append(NodeChanged(node=name, now_ms=now_ms, state="restarted"))
                 case RecordReceived():

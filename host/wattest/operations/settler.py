@@ -48,8 +48,11 @@ class Settler:
         self._books: dict[bytes, ReadingBook] = {}
 
     def enrol(self, enrolment: Enrolment, index: int) -> None:
-        """Make the readings of a node, enrolled at ``index``, billable for its asset."""
-        self._nodes[enrolment.kid] = node_of_enrolment(enrolment, index=index)
+        """Make the readings of a node, enrolled at ``index``, billable for its asset.
+
+        The first enrolment of a key is what statements name; later ones change no asset.
+        """
+        self._nodes.setdefault(enrolment.kid, node_of_enrolment(enrolment, index=index))
         self._books.setdefault(enrolment.kid, ReadingBook())
 
     def add(self, record: Record, *, index: int) -> None:

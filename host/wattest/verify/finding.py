@@ -12,6 +12,7 @@ class FindingCode(StrEnum):
 
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown-key"
+    RETIRED_KEY = "retired-key"
     BAD_SIGNATURE = "bad-signature"
     WRONG_SERIAL = "wrong-serial"
     WRONG_CFG = "wrong-cfg"
@@ -88,7 +89,7 @@ class StepResult:
 
 STEPS: Final[tuple[tuple[str, tuple[FindingCode, ...]], ...]] = (
     ("form: one deterministic COSE_Sign1 that obeys the schema", (FindingCode.MALFORMED,)),
-    ("key: enrolled", (FindingCode.UNKNOWN_KEY,)),
+    ("key: enrolled", (FindingCode.UNKNOWN_KEY, FindingCode.RETIRED_KEY)),
     ("signature: ES256 over the exact bytes", (FindingCode.BAD_SIGNATURE,)),
     (
         "enrolment: serial, firmware and configuration",

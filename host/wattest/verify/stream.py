@@ -76,6 +76,10 @@ class Stream:
 
     enrolment: Enrolment
     key: ec.EllipticCurvePublicKey
+    closed: str = ""
+    """Why no new record of the key is accepted: it was retired or replaced; empty if it is not."""
+    earlier_cfgs: set[bytes] = field(default_factory=set)
+    """Digests promised before, of which records may still come until one of now has come."""
     last: Record | None = None
     last_time_ms: int | None = None
     """Time of the last record, or what the clock was set to since."""
@@ -88,6 +92,13 @@ class Stream:
     """Streams whose next gap a signed break event explains."""
     times: TimeDeriver = field(default_factory=TimeDeriver)
     _seen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+    def promise(self, enrolment: Enrolment) -> None:
+        """Take a new enrolment of the key: what was sealed before it may still be on its way."""
+        if enrolment.cfg != self.enrolment.cfg:
+            self.earlier_cfgs.add(self.enrolment.cfg)
+            self.earlier_cfgs.discard(enrolment.cfg)
+        self.enrolment = enrolment
 
     def seen(self, ctx: int, seq: int) -> tuple[bytes, bytes] | None:
         """Return content digest and digest of a remembered record, or None."""
@@ -107,6 +118,8 @@ class Stream:
     def advance(self, record: Record) -> None:
         """Make ``record`` the head."""
         self.remember(record)
+        if self.earlier_cfgs and record.cfg == self.enrolment.cfg:
+            self.earlier_cfgs.clear()
         ctx = record.ctx
         self.last = record
         self.head_digests = (record.digest,)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from wattest.errors import DecodeError, SignatureInvalid
+from wattest.errors import DecodeError, SignatureInvalid, VerificationError
 from wattest.verify import steps
 from wattest.verify.finding import (
     LAST_STEP_OF_IDENTITY,
@@ -30,7 +30,7 @@ from wattest.verify.finding import (
 from wattest.verify.signature import load_key, verify_es256
 from wattest.verify.stream import DerivedTime, Stream
 from wattest.wire.cose import record_to_be_signed
-from wattest.wire.enrolment import Enrolment
+from wattest.wire.enrolment import Enrolment, EnrolmentAction
 from wattest.wire.record import Record
 from wattest.wire.record_reader import parse_record
 
@@ -106,16 +106,38 @@ class Verifier:
             self.enrol(enrolment)
 
     def enrol(self, enrolment: Enrolment) -> None:
-        """Accept a key from now on; a second enrolment of a key replaces what was promised."""
-        stream = self._streams.get(enrolment.kid)
+        """Accept a key from now on, or no longer; a second enrolment of a key is a new promise.
+
+        Records that were logged before a key was retired or replaced stay valid under it.
+
+        Raises:
+            VerificationError: it was retired or replaced before, or retires a key nobody knows.
+            SignatureInvalid: its key cannot be used.
+        """
+        kid = enrolment.kid
+        stream = self._streams.get(kid)
+        if stream is not None and stream.closed:
+            raise VerificationError(f"{stream.closed}: it cannot be enrolled again")
+        if enrolment.action is EnrolmentAction.RETIRE:
+            if stream is None:
+                raise VerificationError(f"key {kid.hex()} is retired but was never enrolled")
+            stream.closed = f"key {kid.hex()} was retired"
+            return
         if stream is None:
-            key = load_key(enrolment.spki)
-            self._streams[enrolment.kid] = Stream(enrolment=enrolment, key=key)
+            self._streams[kid] = Stream(enrolment=enrolment, key=load_key(enrolment.spki))
         else:
-            stream.enrolment = enrolment
+            stream.promise(enrolment)
+        replaced = self._streams.get(enrolment.replaces)
+        if replaced is not None:
+            replaced.closed = f"key {enrolment.replaces.hex()} was replaced by {kid.hex()}"
+
+    def closed(self, kid: bytes) -> str:
+        """Return why no new record of a key is accepted, or nothing if they are."""
+        stream = self._streams.get(kid)
+        return stream.closed if stream else ""
 
     def enrolment(self, kid: bytes) -> Enrolment | None:
-        """Return the enrolment in force for a key, or None."""
+        """Return what was last promised about a key, whether it is closed now or not, or None."""
         stream = self._streams.get(kid)
         return stream.enrolment if stream else None
 
@@ -173,6 +195,8 @@ class Verifier:
             content_digest = known[0] if known else self._logged(record)
             if content_digest is not None:
                 return _seen_before(stream, record, content_digest, found)
+        if stream.closed:
+            return _refused(record, FindingCode.RETIRED_KEY, stream.closed, 2)
         return self._judge(stream, record, found, received_ms)
 
     def _logged(self, record: Record) -> bytes | None:

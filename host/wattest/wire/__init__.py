@@ -2,7 +2,9 @@
 
 from wattest.wire.cose import Sign1, parse_sign1, seal_sign1, sig_structure
 from wattest.wire.enrolment import (
+    Calibration,
     Enrolment,
+    EnrolmentAction,
     EnrolmentKind,
     KeptFinding,
     parse_enrolment,
@@ -42,8 +44,10 @@ __all__ = [
     "OBIS_POWER",
     "OBIS_USE",
     "BootClaims",
+    "Calibration",
     "Ctx",
     "Enrolment",
+    "EnrolmentAction",
     "EnrolmentKind",
     "Event",
     "EventKind",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from talking_node import NONCE, Talk, TalkingNode, codes, readings
@@ -11,7 +12,7 @@ from wattest.ledger import EntryKind
 from wattest.operations.events import (
     NodeChanged,
 )
-from wattest.wire import encode_frame
+from wattest.wire import EnrolmentAction, encode_frame
 from wattest.wire.message import WINDOW_RECORDS, FrameKind
 
 
@@ -238,3 +239,19 @@ def test_record_refused_on_the_link_of_another_is_logged_once_the_cable_is_right
     talk.step(2)
     assert node.acknowledged == len(node.journal)
     assert readings(talk) == node.journal
+
+
+def test_retired_node_is_told_as_such_and_what_it_sends_is_refused_and_kept_by_it() -> None:
+    talk = Talk()
+    node = talk.enrol(TalkingNode())
+    ((enrolment, _),) = talk.enrolled
+    talk.verifier.enrol(replace(enrolment, action=EnrolmentAction.RETIRE))
+    logged = readings(talk)
+    node.say_hello()
+    node.seal()
+    seen = talk.step(3)
+    talk.flush()
+    assert [e.state for e in seen if isinstance(e, NodeChanged)] == ["restarted", "retired"]
+    assert codes(seen) == ["retired-key"]
+    assert readings(talk) == logged
+    assert node.acknowledged == len(logged)

@@ -34,6 +34,20 @@ def test_enrolment_comes_back() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "optional",
+    [
+        {11: b"\x02" + bytes(6), 12: {1: "DKD 4711"}},
+        {12: {1: "certificate.pdf", 2: bytes(32), 3: 1_800_000_000_000}},
+        {13: 1, 14: bytes(8)},
+        {13: 2},
+    ],
+)
+def test_enrolment_with_more_in_it_comes_back(optional: dict[int, Any]) -> None:
+    body = cbor2.dumps({**ENROLMENT, **optional})
+    assert parse_enrolment(body).to_cbor() == body
+
+
 @pytest.mark.parametrize("optional", [FINDING, {k: v for k, v in FINDING.items() if k != 6}])
 def test_finding_comes_back(optional: dict[int, Any]) -> None:
     body = cbor2.dumps(optional)
@@ -63,6 +77,18 @@ def test_enrolment_with_a_key_missing_is_refused(key: int) -> None:
         ({8: -1}, "enrolment"),
         ({9: "x"}, "enrolment"),
         ({11: 1}, "enrolment"),
+        ({11: bytes(6)}, "enrolment"),
+        ({12: {}}, "enrolment"),
+        ({12: {1: ""}}, "enrolment"),
+        ({12: {1: "x", 4: 1}}, "enrolment"),
+        ({12: {1: "x", 2: bytes(31)}}, "enrolment"),
+        ({13: 0}, "enrolment"),
+        ({13: 3}, "enrolment"),
+        ({13: 1}, "enrolment"),
+        ({14: bytes(8)}, "enrolment"),
+        ({13: 2, 14: bytes(8)}, "enrolment"),
+        ({13: 1, 14: KID}, "enrolment"),
+        ({15: 1}, "enrolment"),
         ({9: 2**63}, "integer-range"),
     ],
 )

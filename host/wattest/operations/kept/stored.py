@@ -118,28 +118,32 @@ class _Told:
             for entry in self._view.entries()
             if entry.kind == EntryKind.ENROLMENT
         ]
-        named = {str(node.get("kid")): node for node in self._values.get("nodes", [])}
+        named = {str(node.get("serial")): node for node in self._values.get("nodes", [])}
         order = list(named)
-        enrolments.sort(key=lambda e: order.index(e.kid.hex()) if e.kid.hex() in named else -1)
+        enrolments.sort(key=lambda e: order.index(e.serial) if e.serial in named else -1)
         plants = self._plants()
-        infos = []
-        for enrolment in enrolments:
-            known = named.get(enrolment.kid.hex(), {})
+        infos: dict[str, NodeInfo] = {}
+        twins: dict[str, Twin] = {}
+        for enrolment in enrolments:  # a node has one twin, whatever became of its keys
+            serial = enrolment.serial
+            known = named.get(serial, {})
             name = str(known.get("name", enrolment.asset))
             self._names[enrolment.kid] = name
-            self._twins[enrolment.kid] = Twin(
-                name,
-                asset=enrolment.asset,
-                plant=plants.get(enrolment.asset),
-                interval_ms=_number(self._run, self._values, "interval_ms"),
-            )
-            infos.append(_info(enrolment, name, str(known.get("load", ""))))
+            if serial not in twins:
+                twins[serial] = Twin(
+                    name,
+                    asset=enrolment.asset,
+                    plant=plants.get(enrolment.asset),
+                    interval_ms=_number(self._run, self._values, "interval_ms"),
+                )
+            self._twins[enrolment.kid] = twins[serial]
+            infos[serial] = _info(enrolment, name, str(known.get("load", "")))
         return RunStarted(
             scenario=str(self._values.get("title") or self._values.get("scenario", "")),
             seed=_number(self._run, self._values, "seed"),
             start_ms=self._start_ms,
             end_ms=self._end_ms,
-            nodes=tuple(infos),
+            nodes=tuple(infos.values()),
             out=str(self._run.path),
         )
 

@@ -11,12 +11,12 @@ import queue
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from wattest.errors import LinkError, LocalProtocolError
+from wattest.errors import ConfigError, LinkError, LocalProtocolError
 from wattest.ledger import EntryKind, Ledger, LedgerView, NewEntry, Receipt
 from wattest.link import Port, open_port
 from wattest.operations.collector import Collector
@@ -208,8 +208,16 @@ class _Collection:
         enrolment = enrolment_of(live, enrolled_ms=self._clock.now_ms())
         if enrolment is None:
             return
+        closed = self._verifier.closed(enrolment.kid)
+        if closed:
+            raise ConfigError(
+                f"{closed}: nothing more of it is collected",
+                path=str(self._file.path or live.address),
+                key=live.expected.name,
+                hint="take the board out of the file, or provision it with a new key",
+            )
         known = self._verifier.enrolment(enrolment.kid)
-        if known is not None and replace(known, enrolled_ms=enrolment.enrolled_ms) == enrolment:
+        if known is not None and known.same_promise(enrolment):
             return
         entry = NewEntry(kind=EntryKind.ENROLMENT, body=enrolment.to_cbor())
         (receipt,) = self._ledger.append([entry])

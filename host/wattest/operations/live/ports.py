@@ -9,7 +9,7 @@ One JSON document, readable by its owner only, because it holds command keys:
         "public_key": "64 bytes in hex, x and y", "interval_ms": 60000, "load": "a heat pump"}]}
 
 A real board takes its command key from a file of its own; `command_key` in hex is for emulated
-boards. Without `public_key` the node has to answer a challenge before it is enrolled.
+boards only. Without `public_key` the node has to answer a challenge before it is enrolled.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def _port(table: _Table, folder: Path) -> LivePort:
 
 
 def _command_key(table: _Table, kind: EnrolmentKind, folder: Path) -> bytes:
-    if kind is not EnrolmentKind.REAL:
+    if kind is not EnrolmentKind.REAL and not table.has("command_key_file"):
         return table.hex("command_key", _COMMAND_KEY_BYTES)
     file = folder / table.get("command_key_file", str)
     try:
