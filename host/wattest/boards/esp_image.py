@@ -40,13 +40,28 @@ _SECTOR_BYTES = 4096
 
 
 class ImageError(DecodeError):
-    """Not an image that this chip boots."""
+    """Not an image that this chip boots.
+
+    Args:
+        rule: the rule that broke.
+        offset: byte offset of the first offending byte.
+        detail: expected and got, or ``""``.
+        expected: the number that should be there, where there is one.
+        found: the number that is.
+    """
 
     code = "decode-image"
     what = "image"
 
+    def __init__(
+        self, rule: str, offset: int, detail: str = "", *, expected: int = 0, found: int = 0
+    ) -> None:
+        super().__init__(rule, offset, detail)
+        self.expected = expected
+        self.found = found
 
-class PartitionError(DecodeError):
+
+class PartitionError(ImageError):
     """Not a partition table."""
 
     code = "decode-partition-table"
@@ -140,7 +155,9 @@ def parse_image(data: bytes) -> ImageInfo:
             raise ImageError("segment", at, f"segment {index} is cut off")
         address, length = _SEGMENT.unpack_from(data, at)
         if length > _SEGMENT_BYTES_MAX or length % 4:
-            raise ImageError("segment-length", at + 4, f"segment {index}: {length:#x}")
+            raise ImageError(
+                "segment-length", at + 4, f"segment {index}: {length:#x}", found=length
+            )
         at += _SEGMENT.size
         if at + length > len(data):
             raise ImageError("segment", at, f"segment {index} is cut off")
@@ -165,7 +182,8 @@ def _check_tail(data: bytes, at: int, checksum: int, hashed: bool) -> int:
     if end > len(data):
         raise ImageError("tail", len(data), "checksum or digest is cut off")
     if data[at] != checksum:
-        raise ImageError("checksum", at, f"calculated {checksum:#04x}, read {data[at]:#04x}")
+        detail = f"calculated {checksum:#04x}, read {data[at]:#04x}"
+        raise ImageError("checksum", at, detail, expected=checksum, found=data[at])
     if hashed and hashlib.sha256(data[: at + 1]).digest() != data[at + 1 : end]:
         raise ImageError("sha256", at + 1, "the image is corrupt")
     return end
@@ -192,7 +210,13 @@ def check_application(data: bytes, chip: str) -> ImageInfo:
     """
     info = parse_image(data)
     if info.chip != chip:
-        raise ImageError("chip", 12, f"the image is for {info.chip}, not for {chip}")
+        raise ImageError(
+            "chip",
+            12,
+            f"the image is for {info.chip}, not for {chip}",
+            expected=CHIP_IDS[chip],
+            found=int.from_bytes(data[12:14], "little"),
+        )
     return info
 
 
@@ -217,7 +241,8 @@ def parse_partition_table(data: bytes) -> tuple[PartitionRow, ...]:
         magic, kind, subtype, offset, size, label, flags = _ROW.unpack(row)
         if magic != _ROW_MAGIC:
             number = int.from_bytes(magic, "little")
-            raise PartitionError("magic", at, f"partition {len(rows)}: {number:#x}")
+            detail = f"partition {len(rows)}: {number:#x}"
+            raise PartitionError("magic", at, detail, expected=0x50AA, found=number)
         name = label.split(b"\0")[0].decode("utf-8", "replace")
         rows.append(
             PartitionRow(
@@ -225,7 +250,7 @@ def parse_partition_table(data: bytes) -> tuple[PartitionRow, ...]:
             )
         )
     if not rows:
-        raise PartitionError("magic", 0, "partition 0: 0xffff")
+        raise PartitionError("magic", 0, "partition 0: 0xffff", expected=0x50AA, found=0xFFFF)
     return tuple(rows)
 
 

@@ -1,41 +1,30 @@
-"""An emulated board: what outlives its interpreters, and the power and resets that end them.
+"""An emulated board: its supply, its buttons, its pins, its serial port, and the chip on it.
 
-A board is an actor of the world. Flash, always-on memory, pins, chips and console stay; each reset
-makes a fresh guest. A crash, an endless loop or a power cut of the guest never leaves this module
-as an exception: it becomes console text, a reset cause, a reboot, or a board that is off.
+Flash, always-on memory, pins, sensors and console stay; each reset makes a fresh guest. In
+download mode no guest runs, so nothing but the loader touches the flash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
 
 from wattest.emulator import board_text
-from wattest.emulator.board_guest import BoardWiring, GuestSession
+from wattest.emulator.board_chip import BoardChip
+from wattest.emulator.board_download import DownloadPort, SerialOptions
+from wattest.emulator.board_guest import BoardWiring
 from wattest.emulator.board_hardware import Hardware, I2cWiring
-from wattest.emulator.board_line import ReceiveLine
-from wattest.emulator.board_requests import DeepSleep, ResetRequest
-from wattest.emulator.console import Console
+from wattest.emulator.board_line import ReceiveLine, receive
+from wattest.emulator.board_power import HARD_RESET, PWRON_RESET, WDT_RESET, Power
+from wattest.emulator.board_text import RomReset
 from wattest.emulator.engine import Engine
 from wattest.emulator.filesystem import LittleFs
 from wattest.emulator.flash import NorFlash
-from wattest.emulator.guest import GuestVm, StopGuest
+from wattest.emulator.guest import GuestVm
+from wattest.emulator.serial_rom import Edge, Leave, LoaderFaults
 from wattest.emulator.world import World
 from wattest.errors import EmulatorError
 
-PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-UART_RING_BYTES = 260
-
-__all__ = ["BoardWiring", "EmulatedBoard", "I2cWiring"]
-
-
-class Power(Enum):
-    """What a board is doing."""
-
-    OFF = auto()
-    BOOTING = auto()
-    RUNNING = auto()
-    DEEP_SLEEP = auto()
+__all__ = ["BoardWiring", "EmulatedBoard", "I2cWiring", "Power", "SerialOptions"]
 
 
 class EmulatedBoard:
@@ -53,9 +42,6 @@ class EmulatedBoard:
         world: the world it lives in; None makes one of its own.
 
     Attributes:
-        power: what it is doing now.
-        boots: how often an interpreter was started, soft resets included.
-        crashes: how often one crashed.
         uart_dropped: console bytes lost because the receive ring was full.
     """
 
@@ -80,13 +66,7 @@ class EmulatedBoard:
         self.flash = flash
         self.wiring = wiring or BoardWiring()
         self.world = world or World()
-        self.power = Power.OFF
-        self.boots = 0
-        self.crashes = 0
         self.uart_dropped = 0
-        self._engine = engine
-        self._seed = seed
-        self._crystal_ppm = crystal_ppm
         self._hardware = Hardware(
             wirings=tuple(buses),
             unique_id=unique_id,
@@ -94,14 +74,44 @@ class EmulatedBoard:
             default_i2c_pins=dict(enumerate(self.wiring.i2c_pins)),
         )
         self._subscribers: list[Callable[[int, bytes], None]] = []
-        self._console = Console(self._send, banner=board_text.banner(self.wiring.machine))
-        self._due_ns: int | None = None  # end of a pause: boot loaders, deep sleep
-        self._guest_due_ns: int | None = None
-        self._session: GuestSession | None = None
+        self._chip = BoardChip(
+            engine,
+            flash=flash,
+            wiring=self.wiring,
+            hardware=self._hardware,
+            world=self.world,
+            seed=seed,
+            crystal_ppm=crystal_ppm,
+            name=name,
+            out=self._send,
+        )
         self._line = ReceiveLine(self.world, line_ns=self.wiring.line_ns, deliver=self._receive)
-        self.world.add(self)
+        self._download = DownloadPort(
+            chip=self.wiring.chip,
+            flash=flash,
+            mac=unique_id,
+            options=self.wiring.serial,
+            send=self._chip.send,
+            on_leave=self._leave_download,
+        )
+        self.world.add(self._chip)
 
     # ---- looking at it -----------------------------------------------------------------------
+
+    @property
+    def power(self) -> Power:
+        """What it is doing now."""
+        return self._chip.power
+
+    @property
+    def boots(self) -> int:
+        """How often an interpreter was started, soft resets included."""
+        return self._chip.boots
+
+    @property
+    def crashes(self) -> int:
+        """How often an interpreter crashed."""
+        return self._chip.crashes
 
     @property
     def powered(self) -> bool:
@@ -116,13 +126,12 @@ class EmulatedBoard:
     @property
     def vm(self) -> GuestVm | None:
         """The running guest, or None."""
-        return None if self._session is None else self._session.vm
+        return self._chip.vm
 
     @property
     def now_ns(self) -> int:
         """The board's clock: while it computes, ahead of the world's by up to a step."""
-        vm = self.vm
-        return self.world.now_ns if vm is None else max(self.world.now_ns, vm.now_ns())
+        return self._chip.now_ns
 
     @property
     def hardware(self) -> Hardware:
@@ -164,14 +173,11 @@ class EmulatedBoard:
         self._hardware.rtc.power_on(now_ns)
         for wiring in self._hardware.wirings:
             wiring.bus.power_on(now_ns)
-        self._start(PWRON_RESET, board_text.ROM_POWERON)
+        self._chip.start(PWRON_RESET, RomReset.POWERON)
 
     def power_off(self) -> None:
         """Cut the supply now, whatever the board is doing."""
-        self._stop_guest("power off")
-        self.power = Power.OFF
-        self._due_ns = None
-        self.world.wake(self)
+        self._chip.power_off()
 
     def brown_out(self) -> None:
         """The supply sags and recovers: the chip resets, its always-on domain loses its content.
@@ -179,7 +185,7 @@ class EmulatedBoard:
         An ESP32 reports it as a power-on.
         """
         if self.powered:
-            self._send(board_text.BROWNOUT)
+            self._chip.send(board_text.BROWNOUT)
             self.power_off()
             self.power_on()
 
@@ -187,57 +193,66 @@ class EmulatedBoard:
         """Pull the EN pin: the chip starts as from power-on, sensors stay supplied."""
         if self.powered:
             self._hardware.rtc.power_on(self.world.now_ns)
-            self._start(PWRON_RESET, board_text.ROM_POWERON)
+            self._chip.start(PWRON_RESET, RomReset.POWERON)
 
     def hard_reset(self) -> None:
         """Reset the chip as ``machine.reset()`` does."""
         if self.powered:
-            self._start(HARD_RESET, board_text.ROM_SOFTWARE)
+            self._chip.start(HARD_RESET, RomReset.SOFTWARE)
 
     def soft_reset(self) -> None:
         """Make a fresh interpreter; the chip goes on."""
         if self.power is Power.RUNNING:
-            self._soft_reset()
+            self._chip.soft_reset()
+
+    def enter_download(self) -> None:
+        """Reset the chip into its ROM's download mode; nothing happens while it is off."""
+        if self.powered:
+            self._enter_download()
+            self._chip.send(board_text.rom(self.wiring.chip, RomReset.POWERON, download=True))
+
+    def set_lines(self, *, dtr: bool, rts: bool) -> None:
+        """Set the modem lines of its port, which two transistors turn into EN and GPIO0."""
+        edge = self._download.lines.set(dtr=dtr, rts=rts)
+        if edge is Edge.DOWNLOAD:
+            self.enter_download()
+        elif edge is Edge.RUN:
+            self.press_enable()
+        elif edge is Edge.HOLD and self.powered:
+            self._chip.halt(Power.BOOTING, PWRON_RESET)
+
+    def hang_up(self) -> None:
+        """The last user of a port without modem lines closed it: in download mode, a reset."""
+        if self.power is Power.DOWNLOAD and self._download.ends_with_hang_up:
+            self.press_enable()
+
+    def inject_loader_faults(self, faults: LoaderFaults) -> None:
+        """Have these faults from the next start of download mode on."""
+        self._download.faults = faults
 
     def close(self) -> None:
         """Switch off and leave the world; the flash stays as it is."""
         self.power_off()
-        self.world.remove(self)
+        self.world.remove(self._chip)
 
     # ---- the world around it -----------------------------------------------------------------
 
     def feed(self, data: bytes, t_ns: int | None = None) -> None:
-        """Send bytes to its console, starting at ``t_ns`` (now if None or past).
+        """Send bytes to its serial port, starting at ``t_ns`` (now if None or past).
 
-        They arrive at the speed of the line, behind what was sent before.
+        They arrive at the speed of the line, behind what was sent before; in download mode at
+        once.
         """
-        self._line.send(data, t_ns or 0)
-
-    def _receive(self, data: bytes) -> None:
-        """Bytes are at the UART: into the ring, but the interrupt character acts at once."""
-        vm = self.vm
-        if vm is None:
-            return  # no UART without a running chip
-        now_ns, console = self.world.now_ns, self._console
-        accepted = bytearray()
-        room = UART_RING_BYTES - len(vm.stdin)
-        for byte in data:
-            if byte == console.interrupt_char and console.running:
-                vm.interrupt(now_ns)
-            elif len(accepted) < room or not console.running:
-                accepted.append(byte)
-            else:
-                self.uart_dropped += 1
-        if accepted:
-            vm.feed(bytes(accepted), now_ns)
-            vm.notify(now_ns)
-        self.world.wake(self)
+        if self.power is Power.DOWNLOAD and self._line.idle:
+            self._download.feed(data)
+        else:
+            self._line.send(data, t_ns or 0)
 
     def set_pin(self, number: int, level: int | None) -> None:
         """Drive a pin from outside; None lets it go."""
         interrupt = self._hardware.pins.drive(number, level)
         if interrupt is not None:
-            self._interrupt(*interrupt)
+            self._chip.interrupt(*interrupt)
 
     def pin_level(self, number: int) -> int:
         """Return the level on a pin."""
@@ -247,154 +262,39 @@ class EmulatedBoard:
         """Apply a voltage to an analogue input."""
         self._hardware.adc.apply(pin, microvolts)
 
-    # ---- the world's actor -------------------------------------------------------------------
+    # ---- inside ------------------------------------------------------------------------------
 
-    def next_ns(self) -> int | None:
-        """Return when it wants to run."""
-        session = self._session
-        if session is None:
-            return self._due_ns
-        due = self._guest_due_ns = session.vm.next_ns()
-        alarm = self._hardware.alarm_ns()
-        if alarm is None:
-            return due
-        return alarm if due is None or alarm < due else due
-
-    def step(self) -> None:
-        """Run to the next wait, the next alarm, or the world's horizon."""
-        session = self._session
-        if session is None:
-            self._leave_pause()
+    def _receive(self, data: bytes) -> None:
+        """Bytes are at the UART: for the ROM, or into the ring of the application."""
+        if self.power is Power.DOWNLOAD:
+            self._download.feed(data)
             return
-        now_ns = self.world.now_ns
-        alarm = self._hardware.alarm_ns()
-        if alarm is not None and alarm <= now_ns:
-            self._alarm(now_ns)
+        sync = self._download.sniff(data) if self.powered else None
+        if sync is not None:
+            # Without a boot log: it would stand before the answer the tool waits for.
+            self._enter_download()
+            self._download.feed(sync)
             return
-        if self._guest_due_ns is not None and self._guest_due_ns <= now_ns:
-            until_ns = self.world.horizon_ns(session.vm.shorten)
-            session.run(now_ns, until_ns if alarm is None else min(until_ns, alarm))
-            self._look_at(session.vm)
-
-    def _leave_pause(self) -> None:
-        """What the board was waiting for without an interpreter has come."""
-        if self.power is Power.BOOTING:
-            self._boot(cold=True)
-        elif self.power is Power.DEEP_SLEEP:
-            self._start(DEEPSLEEP_RESET, board_text.ROM_DEEPSLEEP)
-
-    def _alarm(self, now_ns: int) -> None:
-        """The watchdog or a timer is due."""
-        watchdog = self._hardware.watchdog
-        if watchdog.deadline_ns is not None and watchdog.deadline_ns <= now_ns:
-            assert self.vm is not None
-            self._send(board_text.watchdog(now_ns - self.vm.ticks_origin_ns))
-            self._start(WDT_RESET, board_text.ROM_SOFTWARE)
-            return
-        for callback, number in self._hardware.timers.take_due(now_ns):
-            self._interrupt(callback, number)
-
-    # ---- inside: guests come and go ----------------------------------------------------------
-
-    def _start(self, cause: int, rom_text: bytes) -> None:
-        """Reset the chip: boot loaders run, then an interpreter."""
-        self._stop_guest("reset")
-        self._hardware.reset()
-        self._hardware.reset_cause = cause
-        self._hardware.cpu_hz = self.wiring.cpu_hz
-        self.power = Power.BOOTING
-        self._due_ns = self.world.now_ns + self.wiring.boot_delay_ns
-        self._send(rom_text)
-        self.world.wake(self)
-
-    def _boot(self, *, cold: bool) -> None:
-        """Start an interpreter on what the flash holds."""
-        self.boots += 1
-        try:
-            self._session = GuestSession(
-                self._engine,
-                wiring=self.wiring,
-                hardware=self._hardware,
-                flash=self.flash,
-                console=self._console,
-                seed=f"{self._seed}/{self.boots}".encode(),
-                now_ns=self.world.now_ns,
-                cold=cold,
-                crystal_ppm=self._crystal_ppm,
-            )
-        except StopGuest:
-            self.power_off()
-            return
-        self.power = Power.RUNNING
-        self.world.wake(self)
-
-    def _stop_guest(self, detail: str) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close(detail)
-
-    def _look_at(self, vm: GuestVm) -> None:
-        """See whether the guest ended, and what that means."""
-        if self.vm is not vm:
-            return
-        if self._console.soft_reset_wanted:
-            self._soft_reset()
-            return
-        outcome = vm.outcome
-        if outcome is None:
-            return
-        if outcome.kind == "fault":
-            raise EmulatorError(
-                f"{self.name}: the emulator failed while serving the guest: {outcome.detail}",
-                seed=self._seed,
-                virtual_time_ns=vm.now_ns(),
-                hint="this is a defect of the emulator, please report it with the seed",
-            ) from outcome.error
-        if outcome.kind == "stopped":
-            assert isinstance(outcome.error, StopGuest)
-            self._stopped(outcome.error.reason)
-            return
-        self.crashes += 1
-        self._send(board_text.panic(outcome.detail))
-        self._start(HARD_RESET, board_text.ROM_SOFTWARE)
-
-    def _stopped(self, reason: object) -> None:
-        if isinstance(reason, ResetRequest):
-            self._start(reason.cause, board_text.ROM_SOFTWARE)
-        elif isinstance(reason, DeepSleep):
-            self._fall_asleep(reason)
-        else:  # a flash operation was the last thing this board did
-            self.power_off()
-
-    def _fall_asleep(self, sleep: DeepSleep) -> None:
-        now_ns = self.now_ns
-        self._stop_guest("deep sleep")
-        self._hardware.reset()
-        self.power = Power.DEEP_SLEEP
-        self._due_ns = None if sleep.duration_ns is None else now_ns + sleep.duration_ns
-        self.world.wake(self)
-
-    def _soft_reset(self) -> None:
         vm = self.vm
-        assert vm is not None
-        self._send(b"MPY: soft reboot\r\n")
-        unread = bytes(vm.stdin)
-        self._stop_guest("soft reset")
-        self._hardware.timers.reset()
-        self._hardware.reset_cause = SOFT_RESET
-        self._boot(cold=False)
-        if self.vm is not None:
-            self.vm.stdin += unread
+        if vm is not None:  # no UART without a running chip
+            self.uart_dropped += receive(vm, self._chip.console, data, self.world.now_ns)
+            self.world.wake(self._chip)
 
-    # ---- inside: signals ---------------------------------------------------------------------
+    def _enter_download(self) -> None:
+        self._hardware.rtc.power_on(self.world.now_ns)
+        self._chip.halt(Power.DOWNLOAD, PWRON_RESET)
+        self._download.enter()
 
-    def _send(self, data: bytes) -> None:
-        t_ns = self.now_ns
+    def _leave_download(self, how: Leave) -> None:
+        """The ROM gave up the port."""
+        if how is Leave.POWER_FAILED:
+            self.power_off()
+        elif how is Leave.WATCHDOG:
+            self._hardware.rtc.power_on(self.world.now_ns)
+            self._chip.start(WDT_RESET, RomReset.RTC_WATCHDOG)
+        else:
+            self._chip.start(PWRON_RESET, RomReset.POWERON)
+
+    def _send(self, t_ns: int, data: bytes) -> None:
         for subscriber in tuple(self._subscribers):
             subscriber(t_ns, data)
-
-    def _interrupt(self, callback: int, number: int) -> None:
-        vm = self.vm
-        if vm is not None:
-            vm.schedule_callback(callback, number, self.world.now_ns)
-            self.world.wake(self)

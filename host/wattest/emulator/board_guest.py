@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wattest.emulator.board_download import SerialOptions
 from wattest.emulator.board_files import BoardFiles
 from wattest.emulator.board_hardware import Hardware
 from wattest.emulator.board_requests import BoardRequests
@@ -14,6 +15,7 @@ from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.emulator.guest import GuestVm, Wait
 from wattest.emulator.nvs import NvsStore
 from wattest.emulator.rom_image import rom_image
+from wattest.emulator.serial_rom import chip_model
 from wattest.errors import EmulatorError
 
 BOOT_DELAY_NS = 250_000_000
@@ -42,6 +44,13 @@ class BoardWiring:
         i2c_pins: default ``(scl, sda)`` of each hardware controller.
         boot_delay_ns: from reset to the first byte code: boot loaders and start-up.
         baud: speed of the console's UART, 10 bits a byte; 0 for a line without delay.
+        chip: which boot ROM it has: ``esp32``, ``esp32s3`` or ``esp32c3``.
+        needs_application: it starts only from a bootloader, a partition table and an application
+            that are valid for its chip; else whatever its flash holds.
+        serial: how its serial port leads into download mode.
+
+    Raises:
+        ValueError: there is no model of the chip.
     """
 
     machine: str = "Generic ESP32 module (emulated) with ESP32"
@@ -51,6 +60,12 @@ class BoardWiring:
     i2c_pins: tuple[tuple[int, int], ...] = ((18, 19), (25, 26))
     boot_delay_ns: int = BOOT_DELAY_NS
     baud: int = 115_200
+    chip: str = "esp32"
+    needs_application: bool = False
+    serial: SerialOptions = field(default_factory=SerialOptions)
+
+    def __post_init__(self) -> None:
+        chip_model(self.chip)
 
     def line_ns(self, size_bytes: int) -> int:
         """Return how long ``size_bytes`` take on the console's line."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from wattest.emulator.console import Console
+from wattest.emulator.guest import GuestVm
 from wattest.emulator.world import World
 
+UART_RING_BYTES = 260
 _PIECE_BYTES = 32  # bytes that arrive as one event
 
 
@@ -27,6 +30,11 @@ class ReceiveLine:
         self._deliver = deliver
         self._free_ns = 0
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way."""
+        return self._free_ns <= self._world.now_ns
+
     def send(self, data: bytes, t_ns: int) -> None:
         """Send ``data`` from ``t_ns`` on (or now), behind what was sent before."""
         world = self._world
@@ -39,3 +47,25 @@ class ReceiveLine:
             else:
                 self._deliver(piece)
         self._free_ns = start_ns + self._line_ns(len(data))
+
+
+def receive(vm: GuestVm, console: Console, data: bytes, now_ns: int) -> int:
+    """Put bytes into the UART's ring; the interrupt character acts at once.
+
+    Returns:
+        How many were lost because the ring was full.
+    """
+    dropped = 0
+    accepted = bytearray()
+    room = UART_RING_BYTES - len(vm.stdin)
+    for byte in data:
+        if byte == console.interrupt_char and console.running:
+            vm.interrupt(now_ns)
+        elif len(accepted) < room or not console.running:
+            accepted.append(byte)
+        else:
+            dropped += 1
+    if accepted:
+        vm.feed(bytes(accepted), now_ns)
+        vm.notify(now_ns)
+    return dropped
