@@ -23,26 +23,25 @@ _END_S: Final = 5.0
 _CABLE: Final = "check cable and power"
 _SILENT: Final = f"{_CABLE}, hold the BOOT button while it connects, or lower --baud"
 _WORN: Final = "try again with a lower --baud; if it stays so the flash chip is worn out"
-_STOPPED: Final = "|".join(
-    (
-        "stopped responding",
-        "[Tt]imed out",
-        "[Ll]ost connection",
-        "readiness to read",
-        "[Ww]rite failed",
-        "Input/output error",
-        r"Errno 5\]",
-        "Failed to (?:write|read|enter|start|run|calculate|erase)",
-        "Packet content transfer",
-        "Write timeout",
-        "disconnected",
-        "Bad file descriptor",
-        "Serial data stream",
-        "Invalid SLIP",
-        "Corrupt data",
-        "[Ss]ocket",
-    )
+_SIGNS: Final = (
+    "stopped responding",
+    "[Tt]imed out",
+    "[Ll]ost connection",
+    "readiness to read",
+    "[Ww]rite failed",
+    "Input/output error",
+    r"Errno 5\]",
+    "Failed to (?:write|read|enter|start|run|calculate|erase)",
+    "Packet content transfer",
+    "Write timeout",
+    "disconnected",
+    "Bad file descriptor",
+    "Serial data stream",
+    "Invalid SLIP",
+    "Corrupt data",
+    "[Ss]ocket",
 )
+_STOPPED: Final = "|".join(_SIGNS)
 # What esptool prints -> what it means, and what to do. The first that is found holds.
 _MEANINGS: Final = (
     (
