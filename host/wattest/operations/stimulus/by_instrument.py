@@ -1,0 +1,162 @@
+"""Plays a scenario's load through an electronic load or a power supply, in real time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from wattest.errors import ConfigError
+from wattest.instruments.dialect import Dialect, InstrumentKind, load_dialect
+from wattest.instruments.kept import KeptInstrument, instrument_address
+from wattest.operations.control import RunControl
+from wattest.operations.stimulus.player import Applied, Played, PlayLog, play
+from wattest.scenario import PreparedNode, Scenario, prepare
+from wattest.system import monotonic_ns, wait_ns
+from wattest.units import NS_PER_S, format_decimal
+
+_SLICE_NS = NS_PER_S // 10
+LOG_NAME = "stimulus.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentOptions:
+    """What to play, and through what.
+
+    Args:
+        scenario: its nodes have the loads.
+        node: whose load; None: the first node's.
+        instrument: ``HOST``, ``HOST:PORT`` or a serial port.
+        dialect: name, or path of a ``.toml`` file.
+        resistance_mohm: of the resistor that a supply feeds, mΩ; None for a load.
+        step_ns: between two levels, > 0.
+        duration_ns: how long; None: the scenario's duration.
+        out: folder that gets ``stimulus.csv``, or None.
+    """
+
+    scenario: Scenario
+    node: str | None
+    instrument: str
+    dialect: str
+    resistance_mohm: int | None
+    step_ns: int
+    duration_ns: int | None
+    out: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The instrument answered and its output is on.
+
+    Args:
+        identity: its answer to ``*IDN?``.
+        load: what is played, for people.
+        duration_ns: how long.
+    """
+
+    identity: str
+    load: str
+    duration_ns: int
+
+
+def play_through_instrument(
+    options: InstrumentOptions, control: RunControl
+) -> Generator[Began | Applied | Played]:
+    """Play until the end or until ``control`` says stop; the output is off afterwards.
+
+    Yields:
+        `Began`, then `Applied` each level, `Played` last.
+
+    Raises:
+        ConfigError: load, instrument and board do not fit; nothing was switched on.
+        InstrumentError: it is not there, is another one, or refuses.
+        StoreError: the log cannot be written.
+    """
+    dialect = load_dialect(options.dialect)
+    node = _node(options)
+    _check_resistance(dialect, options.resistance_mohm)
+    _check_range(node, dialect, options.resistance_mohm)
+    duration_ns = options.duration_ns or options.scenario.duration_ns
+    with ExitStack() as stack:
+        log = None
+        if options.out is not None:
+            log = stack.enter_context(closing(PlayLog(options.out / LOG_NAME)))
+        kept = stack.enter_context(
+            KeptInstrument(
+                instrument_address(options.instrument, dialect),
+                options.dialect,
+                resistance_mohm=options.resistance_mohm or 0,
+            )
+        )
+        yield Began(identity=kept.identity, load=node.load.label, duration_ns=duration_ns)
+        for event in play(
+            node.load,
+            kept,
+            _RealClock(control),
+            duration_ns=duration_ns,
+            step_ns=options.step_ns,
+            stopped=lambda: control.stopped,
+        ):
+            if log is not None and isinstance(event, Applied):
+                log.add(event)
+            yield event
+
+
+class _RealClock:
+    """Real time; waiting ends early when somebody stops the run."""
+
+    def __init__(self, control: RunControl) -> None:
+        self._control = control
+
+    def now_ns(self) -> int:
+        """Return the time."""
+        return monotonic_ns()
+
+    def wait_until(self, t_ns: int) -> None:
+        """Wait in slices."""
+        while (left_ns := t_ns - monotonic_ns()) > 0 and not self._control.stopped:
+            wait_ns(min(left_ns, _SLICE_NS))
+
+
+def _node(options: InstrumentOptions) -> PreparedNode:
+    nodes = {node.spec.name: node for node in prepare(options.scenario).nodes}
+    name = options.node or next(iter(nodes))
+    if name not in nodes:
+        raise ConfigError(f"one of {', '.join(nodes)} expected", path=f"--node {name}")
+    return nodes[name]
+
+
+def _check_resistance(dialect: Dialect, resistance_mohm: int | None) -> None:
+    is_supply = dialect.kind is InstrumentKind.SUPPLY
+    if is_supply != (resistance_mohm is not None):
+        raise ConfigError(
+            "a supply needs the ohms it feeds" if is_supply else "a load has none",
+            path=f"--resistance with {dialect.title}",
+        )
+
+
+def _check_range(node: PreparedNode, dialect: Dialect, resistance_mohm: int | None) -> None:
+    """Refuse before anything flows what the instrument could not play on the way."""
+    where = f"load of {node.spec.name}"
+    if node.load.power.minimum < 0:
+        raise ConfigError(
+            f"{dialect.title} works one way, got {_watts(node.load.power.minimum)} W",
+            path=where,
+            hint="choose a load that imports only",
+        )
+    limit_uw = Fraction(dialect.current_max_ma * node.board.meter.un_mv)
+    if resistance_mohm is not None:
+        limit_uw = Fraction(dialect.voltage_max_mv**2 * 1000, resistance_mohm)
+    if node.load.power.maximum > limit_uw:
+        raise ConfigError(
+            f"at most {_watts(limit_uw)} W expected of {dialect.title}, "
+            f"got {_watts(node.load.power.maximum)} W",
+            path=where,
+            hint="scale the load down in the scenario",
+        )
+
+
+def _watts(power_uw: Fraction) -> str:
+    return format_decimal(power_uw / 10**6, 1)
