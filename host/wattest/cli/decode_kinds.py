@@ -208,13 +208,14 @@ def _explain_stream(data: bytes, key: bytes | None) -> Explained | None:
     found = [*scanner.feed(data), *scanner.flush()]
     if not any(isinstance(item, Frame) for item in found):
         return None
-    parts = tuple(_explain_item(item, key) for item in found)
+    parts = tuple(explain_item(item, key) for item in found)
     frames = sum(isinstance(item, Frame) for item in found)
     fields = (("frames", frames), ("bytes", len(data)))
     return Explained(what="stream from a node", fields=fields, data=data, parts=parts)
 
 
-def _explain_item(item: Frame | Text | FrameFault, key: bytes | None) -> Explained:
+def explain_item(item: Frame | Text | FrameFault, key: bytes | None) -> Explained:
+    """Take one item of a frame stream apart."""
     if isinstance(item, Text):
         text = item.data.decode("utf-8", "replace")
         return Explained(

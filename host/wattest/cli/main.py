@@ -9,7 +9,20 @@ import traceback
 from collections.abc import Sequence
 
 from wattest import __version__
-from wattest.cli import board, build, decode, demo, ledger, replay, run, statement, tui, verify
+from wattest.cli import (
+    board,
+    build,
+    console,
+    decode,
+    demo,
+    ledger,
+    replay,
+    run,
+    statement,
+    stimulus,
+    tui,
+    verify,
+)
 from wattest.cli.options import Parser
 from wattest.errors import StoreError, WattestError
 
@@ -37,7 +50,20 @@ exit codes: 0 as expected; 1 evidence or a verdict does not hold; 2 wrong call o
 3 a board, port, disk or ledger file cannot be used; 4 a bug in wattest; 130 interrupted
 """
 
-_COMMANDS = (demo, run, replay, verify, decode, ledger, statement, build, board, tui)
+_COMMANDS = (
+    demo,
+    run,
+    replay,
+    verify,
+    decode,
+    ledger,
+    statement,
+    build,
+    board,
+    console,
+    tui,
+    stimulus,
+)
 
 
 def build_parser() -> Parser:

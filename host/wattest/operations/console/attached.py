@@ -65,7 +65,8 @@ def _attached(announcement: Announcement, talk: Talk, address: str, *, await_por
         if speech is None:
             raise LinkClosed(f"{address}: its recorder, process {announcement.pid}, is gone")
         at = Position(segment=answer["at"][0], offset=answer["at"][1])
-        line = RecorderLine(LogReader(Path(announcement.log), at), talk, speech)
+        log = LogReader(Path(announcement.log), at)
+        line = RecorderLine(log, talk, speech, await_port=await_port)
         stack.pop_all()
     return Port(address, line)
 
@@ -77,12 +78,16 @@ class RecorderLine:
         log: from where to read on.
         talk: told when the log grows.
         speech: a conversation of its own, because reading and writing happen in two threads.
+        await_port: the recorder need not have the port yet.
     """
 
-    def __init__(self, log: LogReader, talk: Talk, speech: Talk) -> None:
+    def __init__(
+        self, log: LogReader, talk: Talk, speech: Talk, *, await_port: bool = False
+    ) -> None:
         self._log = log
         self._talk = talk
         self._speech = speech
+        self._awaits = await_port
         self._held: deque[bytes | OSError] = deque()
 
     @property
@@ -152,5 +157,9 @@ class RecorderLine:
         for chunk in chunks:
             if chunk.kind is ChunkKind.RECEIVED:
                 self._held.append(chunk.data)
-            elif chunk.note.get("event") in _GONE:
+                continue
+            event = chunk.note.get("event")
+            if event == "stopped" or (event in _GONE and not self._awaits):
                 self._held.append(OSError(str(chunk.note.get("why", "the port is gone"))))
+            elif event == "opened":
+                self._awaits = False

@@ -244,6 +244,11 @@ def segments(folder: Path) -> list[int]:
     return sorted(int(name[:8]) for name in names if _NAME.fullmatch(name))
 
 
+def newest_segment(folder: Path) -> Position:
+    """Return where the newest segment begins."""
+    return Position(segment=max(segments(folder), default=1), offset=0)
+
+
 def read_log(path: Path) -> Iterator[Chunk]:
     """Yield everything a log holds now.
 

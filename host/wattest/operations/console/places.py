@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import sys
 from contextlib import suppress
@@ -59,6 +60,17 @@ def plain_address(address: str) -> str:
     if "://" in address or (sys.platform == "win32" and "/" not in address):
         return address
     return str(Path(address).absolute())
+
+
+def log_folder(home: Path, address: str) -> Path:
+    """Return where the log of a port is kept.
+
+    Args:
+        home: of the bench.
+        address: of the port; a link keeps a log of its own name.
+    """
+    name = plain_address(address).removeprefix("/dev/")
+    return home / "console" / (re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "port")
 
 
 def is_same_port(one: str, other: str) -> bool:
