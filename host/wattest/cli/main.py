@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from wattest import __version__
 from wattest.cli import (
     board,
+    boards,
     build,
     console,
     decode,
@@ -60,6 +61,7 @@ _COMMANDS = (
     statement,
     build,
     board,
+    boards,
     console,
     tui,
     stimulus,

@@ -163,6 +163,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
 
 
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add ``--home``."""
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="where your bench keeps passports, keys and readings (default: $WATTEST_HOME, or "
+        "wattest in your data folder)",
+    )
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``demo``, ``run`` and ``replay`` have in common."""
     parser.add_argument(

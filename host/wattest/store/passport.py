@@ -136,6 +136,8 @@ class Passport:
                     chip=facts.chip,
                     board=facts.board,
                     serial=facts.serial,
+                    slot=facts.slot,
+                    kid=facts.kid,
                     first_seen_ms=facts.first_seen_ms,
                     last_seen_ms=facts.last_seen_ms,
                     state=facts.state,

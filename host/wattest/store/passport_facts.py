@@ -116,12 +116,14 @@ class Wear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardEntry:
-    """One line of a list of boards; ``""`` is not known."""
+    """One line of a list of boards, as in `BoardFacts`."""
 
     chip_id: str
     chip: str
     board: str
     serial: str
+    slot: str | None
+    kid: str
     first_seen_ms: int
     last_seen_ms: int
     state: BoardState
