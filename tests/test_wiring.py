@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -21,7 +21,7 @@ import draw  # noqa: E402
 def test_a_picture_is_what_its_program_draws(name: str):
     kept = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
     assert kept == draw.DRAWINGS[name]().svg(), "run python docs/wiring/draw.py"
-    ElementTree.fromstring(kept)
+    ET.fromstring(kept)
 
 
 def test_every_page_shows_a_picture_and_every_picture_is_shown():
