@@ -14,14 +14,18 @@ from wattest.cli.playing import stopping_on_interrupt
 from wattest.errors import UsageError
 from wattest.units import NS_PER_S
 
+_LOOPBACK = "127.0.0.1"
+_PORT_MAX = 65535
+
 if TYPE_CHECKING:
     from wattest.operations.standing.board_up import BoardsOptions
     from wattest.operations.standing.soak import SoakReport
 
 _DESCRIPTION = """\
-Start emulated boards, each with the firmware on its flash and its console on a pseudo terminal,
-and keep them up until Ctrl-C. mpremote, a terminal program or `wattest tui --live` can attach, as
-to a real board. Their keys are demo keys: everything that rests on them says TEST.
+Start emulated boards, each with interpreter and firmware on its flash and its serial port behind
+an address, and keep them up until Ctrl-C. mpremote, esptool, a terminal program or
+`wattest tui --live` can attach, as to a real board. Their keys are demo keys: everything that
+rests on them says TEST. With --blank their flash is erased and only the chip's boot ROM speaks.
 """
 
 _EXAMPLES = """\
@@ -29,8 +33,10 @@ examples:
   wattest board up
   wattest board up --count 3 --out BENCH         (boards that come back with journal and key)
   wattest board up --scenario bench/scenarios/wind_farm.toml
+  wattest board up --count 3 --blank --link rfc2217
   wattest board up --link memory --speed max --for 24h
   mpremote connect /dev/pts/N                    (with the address that `board up` prints)
+  esptool --port /dev/pts/N flash-id
 """
 
 
@@ -49,10 +55,12 @@ def add_command(commands: Commands) -> None:
     up.add_argument("--count", type=count, metavar="N", help="how many (default: 1)")
     up.add_argument(
         "--link",
-        choices=("pty", "memory"),
+        choices=("pty", "socket", "rfc2217", "memory"),
         default="pty",
-        help="a pseudo terminal each, or a collector in this program (default: pty)",
+        help="a pseudo terminal each, a TCP port each (raw, or with modem lines), or a collector "
+        "in this program (default: pty)",
     )
+    up.add_argument("--blank", action="store_true", help="erased flash: no firmware, no key")
     up.add_argument("--board", metavar="NAME", help="board file (default: emulated-esp32)")
     up.add_argument(
         "--scenario", type=Path, metavar="FILE", help="nodes and loads of this file, endlessly"
@@ -70,6 +78,24 @@ def add_command(commands: Commands) -> None:
     up.add_argument("--seed", type=seed, metavar="N", help="seed of keys and chip errors")
     up.add_argument(
         "--out", type=Path, metavar="DIR", help="keep flash here: boards return as they went"
+    )
+    up.add_argument(
+        "--listen",
+        type=_listen,
+        default=(_LOOPBACK, 0),
+        metavar="HOST[:PORT]",
+        help="where TCP ports listen; PORT is the first board's (default: this computer only, "
+        "any port)",
+    )
+    up.add_argument(
+        "--no-sniff",
+        action="store_true",
+        help="on pty and socket: esptool's first frame does not lead into download mode",
+    )
+    up.add_argument(
+        "--no-hang-up",
+        action="store_true",
+        help="on pty and socket: closing the port does not lead out of download mode",
     )
     up.set_defaults(run=run)
 
@@ -90,9 +116,9 @@ def run(args: argparse.Namespace) -> int:
         for event in boards_up(options, control):
             match event:
                 case BoardUp():
-                    print(f"{event.name}  {event.serial}  {event.address}", flush=True)
+                    print(f"{event.name}  {event.serial or 'blank'}  {event.address}", flush=True)
                 case BoardsReady():
-                    _show_ready(event.state_file)
+                    _show_ready(options, event.state_file)
                 case SoakReport():
                     print(_line(event), flush=True)
     kept = f"; their flash is kept in {options.out}" if options.out else ""
@@ -109,11 +135,22 @@ def _options(args: argparse.Namespace) -> BoardsOptions:
             "board up: --scenario says how many boards of which kind",
             hint="leave out --count and --board",
         )
+    host, port = args.listen
+    if args.link not in {"socket", "rfc2217"} and (host, port) != (_LOOPBACK, 0):
+        raise UsageError(
+            f"board up: --listen is for TCP ports, not for --link {args.link}",
+            hint="add --link socket or --link rfc2217",
+        )
     return BoardsOptions(
         scenario=load_scenario(args.scenario) if args.scenario is not None else None,
         board=args.board or "emulated-esp32",
         count=args.count or 1,
+        blank=args.blank,
         link=args.link,
+        host=host,
+        port=port,
+        sniff_sync=not args.no_sniff,
+        reset_on_hang_up=not args.no_hang_up,
         seed=args.seed,
         speed=None if args.speed is None else Fraction(args.speed),
         out=args.out,
@@ -121,17 +158,32 @@ def _options(args: argparse.Namespace) -> BoardsOptions:
     )
 
 
-def _show_ready(state_file: Path | None) -> None:
-    if state_file is None:
-        print("up, with a collector in memory; Ctrl-C stops them", file=sys.stderr)
-        return
-    where = "" if _is_default(state_file) else f" --ports {state_file}"
-    print(
-        "up until Ctrl-C; attach with `mpremote connect ADDRESS`, "
-        f"or collect with `wattest tui --live{where}`",
-        file=sys.stderr,
-        flush=True,
-    )
+def _listen(text: str) -> tuple[str, int]:
+    """Read ``--listen``: a host, and a port behind a colon.
+
+    Raises:
+        argparse.ArgumentTypeError: the port is none.
+    """
+    host, _, number = text.partition(":")
+    if not host or (number and not (number.isdecimal() and int(number) <= _PORT_MAX)):
+        raise argparse.ArgumentTypeError(
+            f"expected a host, or host:port with port 0 to {_PORT_MAX}, got {text!r}"
+        )
+    return host, int(number or 0)
+
+
+def _show_ready(options: BoardsOptions, state_file: Path | None) -> None:
+    if options.link == "memory":
+        line = "up, with a collector in memory; Ctrl-C stops them"
+    elif state_file is None:
+        line = "up until Ctrl-C; flash them with `esptool --port ADDRESS` or `wattest flash`"
+    else:
+        where = "" if _is_default(state_file) else f" --ports {state_file}"
+        line = (
+            "up until Ctrl-C; attach with `mpremote connect ADDRESS`, "
+            f"or collect with `wattest tui --live{where}`"
+        )
+    print(line, file=sys.stderr, flush=True)
 
 
 def _is_default(state_file: Path) -> bool:

@@ -144,7 +144,7 @@ class PtyFront:
     def _hang_up(self) -> None:
         if self._used:
             self._used = False
-            getattr(self._board, "hang_up", lambda: None)()
+            self._board.hang_up()
 
     def _listen(self, wanted: bool) -> None:
         """A terminal nobody has open is readable all the time, so it is not waited on then."""

@@ -66,7 +66,7 @@ class _BoardLine:
         """Nothing waits here."""
 
     def _drive(self) -> None:
-        getattr(self._board, "set_lines", lambda **_: None)(dtr=self._dtr, rts=self._rts)
+        self._board.set_lines(dtr=self._dtr, rts=self._rts)
 
 
 class Rfc2217Front(SocketFront):

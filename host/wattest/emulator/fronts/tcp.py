@@ -37,9 +37,10 @@ class SocketFront:
     def __init__(self, board: ServedBoard, *, host: str = LOOPBACK, port: int = 0) -> None:
         try:
             self._listener = socket.create_server((host, port))
-        except OSError as exc:
+        except (OSError, OverflowError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
             raise EmulatorError(
-                f"cannot listen on {host}:{port}: {exc.strerror or exc}",
+                f"cannot listen on {host}:{port}: {reason}",
                 hint="give another address, or port 0 for one that is free",
             ) from exc
         self._listener.setblocking(False)
@@ -76,7 +77,7 @@ class SocketFront:
 
     def _end(self) -> None:
         """The client has gone."""
-        getattr(self._board, "hang_up", lambda: None)()
+        self._board.hang_up()
 
     def _decode(self, data: bytes) -> bytes:
         """Return what the bytes of a client carry for the board."""

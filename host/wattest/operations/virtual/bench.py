@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wattest.boards import Board, node_config
-from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
+from wattest.boards.esp_image import split_combined
+from wattest.boards.esp_synthetic import synthetic_micropython
+from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring, SerialOptions
 from wattest.emulator.engine import load_engine
 from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.emulator.i2c import I2cBus
@@ -75,15 +77,21 @@ class DelayedLoad:
 
 
 @dataclass(slots=True)
-class BenchNode:
-    """One emulated node and what the bench knows of it."""
+class BareBoard:
+    """One emulated board as it comes from the shop: its flash is erased."""
 
     plan: NodePlan
-    expected: ExpectedNode
     board: EmulatedBoard
     flash: NorFlash
     chip: Ina228
     bus: I2cBus
+
+
+@dataclass(slots=True)
+class BenchNode(BareBoard):
+    """One emulated node and what the bench knows of it."""
+
+    expected: ExpectedNode
 
 
 class EmulatedBench:
@@ -92,13 +100,21 @@ class EmulatedBench:
     Args:
         seed: every key and random number of the run derives from it.
         duration_ns: how long the load flows.
+        ports: how the boards' serial ports behave, for tools; then a board starts only from a
+            valid application image. None: the records are taken out of the boards directly.
+        life: which life of the same boards this is; each draws its own chance, keys stay.
     """
 
-    def __init__(self, *, seed: int, duration_ns: int) -> None:
+    def __init__(
+        self, *, seed: int, duration_ns: int, ports: SerialOptions | None = None, life: int = 0
+    ) -> None:
         self.world = World()
         self.seed = seed
         self.nodes: dict[str, BenchNode] = {}
         self._duration_ns = duration_ns
+        self._ports = ports
+        self._life = f"/{life}" if life else ""
+        self._boards: list[EmulatedBoard] = []
         self._engine = load_engine()
 
     def add(self, plan: NodePlan) -> BenchNode:
@@ -110,13 +126,13 @@ class EmulatedBench:
         )
         build = build_firmware(config, p256_table_bytes=plan.board.memory.p256_table_bytes)
         command_key = demo_key(self.seed, "command", plan.name)
-        flash = NorFlash(plan.board.flash.size_bytes)
-        nvs = NvsStore(_layout(plan.board).nvs(flash)).namespace(_NVS_NAMESPACE)
+        bare = self.add_bare(plan)
+        if self._ports is not None:
+            _write_interpreter(bare.flash, plan.board)
+        nvs = NvsStore(_layout(plan.board).nvs(bare.flash)).namespace(_NVS_NAMESPACE)
         nvs.set_blob(_NVS_COMMAND_KEY, command_key)
         nvs.commit()
-        chip, bus = self._sensor(plan)
-        board = self._board(plan, plan.name, flash, bus)
-        board.install(build.files)
+        bare.board.install(build.files)
         node = BenchNode(
             plan=plan,
             expected=ExpectedNode(
@@ -130,13 +146,21 @@ class EmulatedBench:
                 power_max_milliwatts=plan.board.meter.power_max_milliwatts,
                 command_key=command_key,
             ),
-            board=board,
-            flash=flash,
-            chip=chip,
-            bus=bus,
+            board=bare.board,
+            flash=bare.flash,
+            chip=bare.chip,
+            bus=bare.bus,
         )
         self.nodes[plan.name] = node
         return node
+
+    def add_bare(self, plan: NodePlan) -> BareBoard:
+        """Take a board with erased flash; it stays off."""
+        flash = NorFlash(plan.board.flash.size_bytes)
+        chip, bus = self._sensor(plan)
+        board = self._board(plan, plan.name, flash, bus)
+        self._boards.append(board)
+        return BareBoard(plan=plan, board=board, flash=flash, chip=chip, bus=bus)
 
     def clone(self, name: str, *, flash: NorFlash | None = None) -> EmulatedBoard:
         """Boot a second board from a copy of a node's flash: same key, same journal, own life.
@@ -162,8 +186,8 @@ class EmulatedBench:
 
     def close(self) -> None:
         """Switch everything off and free it."""
-        for node in self.nodes.values():
-            node.board.close()
+        for board in self._boards:
+            board.close()
 
     def _sensor(self, plan: NodePlan) -> tuple[Ina228, I2cBus]:
         feeder = DelayedLoad(plan.load, start_ns=PRE_ROLL_NS, duration_ns=self._duration_ns)
@@ -179,13 +203,23 @@ class EmulatedBench:
                 machine=plan.board.title,
                 heap_bytes=plan.board.memory.heap_bytes,
                 layout=_layout(plan.board),
+                chip=plan.board.chip,
+                needs_application=self._ports is not None,
+                serial=self._ports or SerialOptions(),
             ),
             buses=[I2cWiring(bus=bus, scl=pins.scl_pin, sda=pins.sda_pin)],
             unique_id=b"\x02" + demo_key(self.seed, "mac", name)[:5],
-            seed=int.from_bytes(demo_key(self.seed, "entropy", name)[:8]),
+            seed=int.from_bytes(demo_key(self.seed, "entropy", name + self._life)[:8]),
             name=name,
             world=self.world,
         )
+
+
+def _write_interpreter(flash: NorFlash, board: Board) -> None:
+    """Put an image that the chip's boot ROM accepts where MicroPython's would be."""
+    image = synthetic_micropython(board.chip)
+    for segment in split_combined(image, firmware_offset=board.flash.firmware_offset):
+        flash.program(segment.offset, segment.data)
 
 
 def _layout(board: Board) -> FlashLayout:
