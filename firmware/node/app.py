@@ -17,9 +17,11 @@ from node.commands import ACCEPTED, NOT_AUTHENTIC, Commands, Refused
 from node.legal_log import (
     ERROR_ARITHMETIC,
     ERROR_BUS,
+    ERROR_COUNTER,
     ERROR_ID,
     ERROR_JOURNAL_FULL,
     ERROR_SATURATED,
+    SENSOR_ERRORS,
     LegalLog,
 )
 from node.record import BOOT
@@ -28,6 +30,7 @@ from node.session import Session
 _BUS_STUCK = "T"
 _OVERFLOW = "O"
 _WRONG_CHIP = "X"
+_MANIPULATED = "M"
 _RETREAT_MS = const(1000)
 _RETREAT_POLL_MS = const(100)
 _POWER_FAILED = "P"
@@ -156,7 +159,7 @@ class Node:
             return
         self.log.error(ERROR_JOURNAL_FULL, 0)
         if self.meter.check() and not self.meter.fiscal.missed:
-            for code in (ERROR_BUS, ERROR_ID, ERROR_SATURATED, ERROR_ARITHMETIC):
+            for code in SENSOR_ERRORS:
                 self.log.error(code, 0)
         gc.collect()
         self.recorder.fiscal(self.sample_if_due)
@@ -170,6 +173,8 @@ class Node:
             return
         if status == _WRONG_CHIP:
             self.log.error(ERROR_ID, 1)
+        elif status == _MANIPULATED:
+            self.log.error(ERROR_COUNTER, 1)
         elif status == _OVERFLOW:
             self.log.error(ERROR_ARITHMETIC if self._sensor.arithmetic else ERROR_SATURATED, 1)
             return

@@ -14,7 +14,7 @@ SENSOR = const(0)
 INJECTED = const(1)
 STIMULUS = const(2)
 # The worst letter of an interval wins, in this order.
-STATUS_ORDER = "GOFTDX"
+STATUS_ORDER = "GOFTDXM"
 _READ_ERROR = "F"
 # No averaging window is longer (1024 * 3 * 4.12 ms).
 _FRESH_MAX_MS = const(14_000)
@@ -56,6 +56,15 @@ class Interval:
 class Meter:
     """Reads the sensor on demand and keeps the registers.
 
+    A driver has `begin`, `check` and `sample`, each True if all is well, and `use_bus`. After
+    `sample` it holds `status`, `exporting`, and either
+
+        counts and fresh: mean POWER of a window that has ended, if `counts_energy` is False;
+        energy: counts of energy since the last good sample, if `counts_energy` is True. Then
+            `counts` is POWER, or negative: the mean follows from the energy. What a failed sample
+            leaves in the sensor comes with the next good one, if that is within `span_ms`.
+            `skip` forgets what was counted until now.
+
     Attributes:
         status: letter of the last sample; "G" if it was usable.
         counts, exporting: POWER and direction of the last usable sample.
@@ -63,7 +72,7 @@ class Meter:
         input: where samples come from: SENSOR, INJECTED or STIMULUS.
 
     Args:
-        sensor: driver with begin, check, sample.
+        sensor: driver, see above.
         registers: where energy goes, and what is saved with each sample.
         clock: advanced by each sample; its last advance is the latch of a record.
         period_ms: nominal time between samples.
@@ -77,6 +86,7 @@ class Meter:
         self._dt_max_ms = min(2 * period_ms, DT_MAX_MS)
         self._last_ticks = clock.advance()
         self._starting = True
+        self._counts_energy = sensor.counts_energy
         self._injected = 0
         self._injected_export = False
         self.input = SENSOR
@@ -118,8 +128,11 @@ class Meter:
         if self.input == INJECTED:
             self._integrate(now, dt, self._injected, self._injected_export)
         elif not sensor.sample():
-            self._last_ticks = now
+            if not self._counts_energy:
+                self._last_ticks = now
             self._fail(sensor.status)
+        elif self._counts_energy:
+            self._take_energy(now, dt)
         elif sensor.fresh:
             self._integrate(now, dt, sensor.counts, sensor.exporting)
         elif dt > _FRESH_MAX_MS:
@@ -141,6 +154,10 @@ class Meter:
 
     def select_input(self, selected: int) -> None:
         """Change where samples come from; both running intervals are marked."""
+        if self.input == INJECTED and self._counts_energy:
+            # What the sensor counted meanwhile was replaced: it must not come on top.
+            if not self._sensor.skip():
+                self._fail(self._sensor.status)
         self.input = selected
         self._starting = True
         self.mark_input(selected)
@@ -176,6 +193,27 @@ class Meter:
             self.transaction.missed += missed
             dt = self._period_ms
         self._registers.integrate(counts, exporting, dt)
+
+    def _take_energy(self, now, dt: int) -> None:
+        """Energy is complete however late the sample is, until the sensor's counter is ambiguous."""
+        sensor = self._sensor
+        self._last_ticks = now
+        if dt > sensor.span_ms:
+            self._fail(_READ_ERROR)
+            return
+        self.status = "G"
+        self._starting = False
+        energy = sensor.energy
+        counts = sensor.counts
+        registers = self._registers
+        if counts >= 0:
+            self.counts = counts
+        elif dt > 0:
+            parts = registers.energy_parts
+            self.counts = energy // dt * parts + energy % dt * parts // dt
+        self.exporting = sensor.exporting
+        registers.add_energy(energy, sensor.exporting)
+        registers.use(self.counts, min(dt, DT_MAX_MS))
 
     def _fail(self, status: str) -> None:
         self.status = status

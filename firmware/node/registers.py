@@ -58,12 +58,22 @@ class Registers:
         counts_per_milliwh: raw POWER counts times milliseconds in one milliwatt-hour,
             2**20 <= value < 2**30; the host computes it from shunt and calibration.
         start_counts: POWER counts above which the node counts as in use.
+        energy_milliwh, energy_parts: what a count of an energy sensor is worth: whole
+            milliwatt-hours, and the rest in POWER counts times milliseconds, below 2**22.
 
     Attributes:
         words: the array; only `startup` needs it, to make a view of its bytes.
     """
 
-    def __init__(self, counts_per_milliwh: int, start_counts: int) -> None:
+    def __init__(
+        self,
+        counts_per_milliwh: int,
+        start_counts: int,
+        energy_milliwh: int = 0,
+        energy_parts: int = 0,
+    ) -> None:
+        self.energy_milliwh = energy_milliwh
+        self.energy_parts = energy_parts
         self._per_high = counts_per_milliwh >> _LIMB_BITS
         self._per_low = counts_per_milliwh & _LIMB_MASK
         self._start_counts = start_counts
@@ -84,10 +94,34 @@ class Registers:
 
     def integrate(self, counts: int, exporting: bool, dt_ms: int) -> None:
         """Add `counts` of POWER over `dt_ms` (0..16000) to a direction. Allocates nothing."""
-        words = self.words
+        self._add(_EXPORT_AT if exporting else _IMPORT_AT, counts, dt_ms)
+        self.use(counts, dt_ms)
+
+    def add_energy(self, energy: int, exporting: bool) -> None:
+        """Add `energy` counts (0..2**23) of an energy sensor. Allocates nothing."""
         at = _EXPORT_AT if exporting else _IMPORT_AT
-        low = words[at + _LOW] + (counts & _LIMB_MASK) * dt_ms
-        high = words[at + _HIGH] + (counts >> _LIMB_BITS) * dt_ms + (low >> _LIMB_BITS)
+        self.words[at + _MILLIWH] += energy * self.energy_milliwh
+        parts = self.energy_parts
+        if energy > parts:
+            self._add(at, energy, parts)
+        else:
+            self._add(at, parts, energy)
+
+    def use(self, counts: int, dt_ms: int) -> None:
+        """Count `dt_ms` as time in use if the power is above the start. Allocates nothing."""
+        if counts > self._start_counts:
+            words = self.words
+            use_ms = words[_USE_MS_AT] + dt_ms
+            if use_ms >= 1000:
+                words[_USE_S_AT] += use_ms // 1000
+                use_ms %= 1000
+            words[_USE_MS_AT] = use_ms
+
+    def _add(self, at: int, counts: int, factor: int) -> None:
+        """Add a product to a direction: `counts` below 2**24 times `factor` below 2**16."""
+        words = self.words
+        low = words[at + _LOW] + (counts & _LIMB_MASK) * factor
+        high = words[at + _HIGH] + (counts >> _LIMB_BITS) * factor + (low >> _LIMB_BITS)
         low &= _LIMB_MASK
         per_high = self._per_high
         per_low = self._per_low
@@ -105,12 +139,6 @@ class Registers:
             words[at + _WH] += milliwh // 1000
             milliwh %= 1000
         words[at + _MILLIWH] = milliwh
-        if counts > self._start_counts:
-            use_ms = words[_USE_MS_AT] + dt_ms
-            if use_ms >= 1000:
-                words[_USE_S_AT] += use_ms // 1000
-                use_ms %= 1000
-            words[_USE_MS_AT] = use_ms
 
     def save(self) -> None:
         """Copy the registers to RTC memory. Allocates nothing."""

@@ -22,6 +22,7 @@ CONFIG: dict[str, Any] = {
     "board": "emulated-esp32",
     "sample_period_ms": 1000,
     "interval_ms": 60_000,
+    "sensor": "ina228",
     "i2c_id": 0,
     "i2c_scl": 22,
     "i2c_sda": 21,

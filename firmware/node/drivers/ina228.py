@@ -53,6 +53,8 @@ OVERFLOW = "O"
 class Ina228:
     """One chip.
 
+    It states power; the node integrates it.
+
     After `sample` the attributes hold the result:
 
         status: one letter of the record format; "G" if the sample is usable.
@@ -66,6 +68,8 @@ class Ina228:
         address: 0x40..0x4F.
         config, adc_config, shunt_cal: what the registers of that name are set to.
     """
+
+    counts_energy = False
 
     def __init__(self, i2c, address: int, *, config: int, adc_config: int, shunt_cal: int) -> None:
         self._i2c = i2c

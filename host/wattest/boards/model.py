@@ -10,17 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from wattest.boards.sensors import Ina228Wiring, SensorWiring
 from wattest.errors import ConfigError
 
-_CURRENT_COUNT_MAX = (1 << 19) - 1
 POWER_COUNT_MAX = (1 << 24) - 1
 # The node keeps this remainder in small ints of a 32-bit MicroPython; docs/firmware.md.
 _COUNTS_MIN = 1 << 20
 _COUNTS_MAX = (1 << 30) - 1
-_RANGE_NV = (163_840_000, 40_960_000)
-_CONVERSION_US = (50, 84, 150, 280, 540, 1052, 2074, 4120)
-_AVERAGES = (1, 4, 16, 64, 128, 256, 512, 1024)
 _NANOWATT_MS_PER_MILLIWATTHOUR = 3_600_000_000_000
+_POWER_UNITS_NW = (1_000_000, 2_000_000, 2_500_000)
+"""What a node with a sensor that counts energy states power in: the finest that can hold Imax."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,61 +71,12 @@ class I2cWiring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SensorWiring:
-    """The sensor chip and the constants its registers are read with.
+class UartWiring:
+    """A serial port of the chip, other than the console."""
 
-    Args:
-        chip: always ``ina228`` so far.
-        address: 7-bit I2C address.
-        shunt_uohm: shunt resistor, µΩ.
-        shunt_cal: content of SHUNT_CAL, 1..32767.
-        adc_range: 0 is ±163.84 mV, 1 is ±40.96 mV.
-        adc_config: content of ADC_CONFIG.
-    """
-
-    chip: str
-    address: int
-    shunt_uohm: int
-    shunt_cal: int
-    adc_range: int
-    adc_config: int
-
-    @property
-    def config(self) -> int:
-        """Content of CONFIG: only ADCRANGE (bit 4) is used."""
-        return self.adc_range << 4
-
-    @property
-    def current_lsb_a(self) -> Fraction:
-        """Weight of a CURRENT count, A.
-
-        Source: INA228 data sheet 8.1.2: SHUNT_CAL = 13107.2e6 * CURRENT_LSB * R, times 4 in
-        range 1.
-        """
-        scale = 4 if self.adc_range else 1
-        return Fraction(self.shunt_cal * 10, 131_072 * self.shunt_uohm * scale)
-
-    @property
-    def power_lsb_nw(self) -> Fraction:
-        """Weight of a POWER count, nW: 3.2 * CURRENT_LSB watts."""
-        return self.current_lsb_a * Fraction(16, 5) * 10**9
-
-    @property
-    def full_scale_ma(self) -> Fraction:
-        """Current at which the shunt input or the CURRENT register saturates, mA."""
-        shunt = Fraction(_RANGE_NV[self.adc_range], self.shunt_uohm)
-        return min(shunt, self.current_lsb_a * _CURRENT_COUNT_MAX * 1000)
-
-    @property
-    def window_us(self) -> int:
-        """Nominal time of one averaged result, µs: what POWER is the mean of."""
-        mode = self.adc_config >> 12
-        conversions = (
-            (mode & 1) * _CONVERSION_US[self.adc_config >> 9 & 7]
-            + (mode >> 1 & 1) * _CONVERSION_US[self.adc_config >> 6 & 7]
-            + (mode >> 2 & 1) * _CONVERSION_US[self.adc_config >> 3 & 7]
-        )
-        return conversions * _AVERAGES[self.adc_config & 7]
+    id: int
+    tx_pin: int
+    rx_pin: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,24 +173,22 @@ class MeasurementConstants:
     """Exact integers the firmware measures with; derived, so board file and node cannot disagree.
 
     Args:
-        shunt_cal: SHUNT_CAL register.
-        config: CONFIG register.
-        adc_config: ADC_CONFIG register.
-        power_nw_per_count: weight of a POWER count, nW.
-        counts_per_milliwatthour: POWER counts times milliseconds that make one milliwatt-hour.
+        power_nw_per_count: weight of a power count, nW.
+        counts_per_milliwatthour: power counts times milliseconds that make one milliwatt-hour.
         sample_period_ms: the period those counts are taken at, ms.
-        starting_counts: smallest POWER count that counts as in use (Un * Ist, rounded up).
-        power_max_counts: POWER count of Un * Imax, rounded up.
+        starting_counts: smallest power count that counts as in use (Un * Ist, rounded up).
+        power_max_counts: power count of Un * Imax, rounded up.
+        milliwatthours_per_energy_count: whole part of an energy count, for sensors that have one.
+        parts_per_energy_count: the rest of it, in power counts times milliseconds.
     """
 
-    shunt_cal: int
-    config: int
-    adc_config: int
     power_nw_per_count: int
     counts_per_milliwatthour: int
     sample_period_ms: int
     starting_counts: int
     power_max_counts: int
+    milliwatthours_per_energy_count: int = 0
+    parts_per_energy_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +204,8 @@ class Board:
         relay: output that opens and closes the supply of the load, or None.
         watchdog_ms: bound on one turn of the node's loop, ms; 0 for none.
         i2c_target: the chip can play a sensor for another board.
+        i2c: the bus of its chips, sensor or other.
+        uart: the port of a sensor that has one, or None.
         reset_causes: event -> value of machine.reset_cause().
     """
 
@@ -268,6 +218,7 @@ class Board:
     i2c_target: bool
     flash: FlashGeometry
     i2c: I2cWiring
+    uart: UartWiring | None
     sensor: SensorWiring
     meter: MeterRating
     memory: Memory
@@ -290,14 +241,8 @@ def measurement_constants(sensor: SensorWiring, meter: MeterRating) -> Measureme
     Raises:
         ConfigError: a constant is no whole number, or does not fit the node's small ints.
     """
-    power_nw = sensor.power_lsb_nw
-    if power_nw.denominator != 1:
-        raise ConfigError(
-            f"shunt_cal and shunt_uohm must give a whole power_nw_per_count, got {power_nw} nW",
-            key="sensor.shunt_cal",
-            hint=f"a multiple of {_whole_step(sensor)} does",
-        )
-    counts = Fraction(_NANOWATT_MS_PER_MILLIWATTHOUR) / power_nw
+    power_nw = _power_count_nw(sensor, meter)
+    counts = Fraction(_NANOWATT_MS_PER_MILLIWATTHOUR, power_nw)
     if counts.denominator != 1 or not _COUNTS_MIN <= counts <= _COUNTS_MAX:
         raise ConfigError(
             f"counts_per_milliwatthour whole and {_COUNTS_MIN} to {_COUNTS_MAX} expected, "
@@ -305,22 +250,45 @@ def measurement_constants(sensor: SensorWiring, meter: MeterRating) -> Measureme
             key="sensor.shunt_cal",
             hint="choose another shunt_cal",
         )
+    whole, parts = 0, Fraction(0)
+    if not isinstance(sensor, Ina228Wiring):
+        whole = int(sensor.milliwatthours_per_count)
+        parts = (sensor.milliwatthours_per_count - whole) * counts
+    if parts.denominator != 1:
+        raise ConfigError(
+            f"an energy count of a whole number of 1/{counts} mWh expected, got {parts}",
+            key="sensor",
+            hint="a meter constant made of factors 2, 3 and 5 does",
+        )
     return MeasurementConstants(
-        shunt_cal=sensor.shunt_cal,
-        config=sensor.config,
-        adc_config=sensor.adc_config,
-        power_nw_per_count=int(power_nw),
+        power_nw_per_count=power_nw,
         counts_per_milliwatthour=int(counts),
         sample_period_ms=meter.sample_period_ms,
-        starting_counts=_ceil(meter.un_mv * meter.ist_ma * 1000 / power_nw),
-        power_max_counts=_ceil(meter.power_max_uw * 1000 / power_nw),
+        starting_counts=-(-meter.un_mv * meter.ist_ma * 1000 // power_nw),
+        power_max_counts=-(-meter.power_max_uw * 1000 // power_nw),
+        milliwatthours_per_energy_count=whole,
+        parts_per_energy_count=int(parts),
     )
 
 
-def _whole_step(sensor: SensorWiring) -> int:
-    """Return the step of SHUNT_CAL at which the power LSB is whole nanowatts."""
-    return (sensor.power_lsb_nw / sensor.shunt_cal).denominator
-
-
-def _ceil(value: Fraction) -> int:
-    return -(-value.numerator // value.denominator)
+def _power_count_nw(sensor: SensorWiring, meter: MeterRating) -> int:
+    """Return the weight of a power count, nW."""
+    if isinstance(sensor, Ina228Wiring):
+        power_nw = sensor.power_lsb_nw
+        if power_nw.denominator != 1:
+            step = (power_nw / sensor.shunt_cal).denominator
+            raise ConfigError(
+                "shunt_cal and shunt_uohm must give a whole power_nw_per_count, "
+                f"got {power_nw} nW",
+                key="sensor.shunt_cal",
+                hint=f"a multiple of {step} does",
+            )
+        return int(power_nw)
+    for unit_nw in _POWER_UNITS_NW:
+        if meter.power_max_uw * 1000 <= unit_nw * POWER_COUNT_MAX:
+            return unit_nw
+    largest_w = _POWER_UNITS_NW[-1] * POWER_COUNT_MAX // 10**9
+    raise ConfigError(
+        f"Un * Imax of at most {largest_w} W expected, got {meter.power_max_uw // 10**6} W",
+        key="meter.imax_ma",
+    )

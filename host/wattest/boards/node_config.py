@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wattest.boards.model import Board
+from wattest.boards.sensors import Ina228Wiring
 
 _SYNC_VALID_S = 93_600
 """26 h: a clock set once a day stays synchronised, with two hours to spare."""
@@ -37,13 +38,11 @@ def node_config(
         "i2c_scl": board.i2c.scl_pin,
         "i2c_sda": board.i2c.sda_pin,
         "i2c_freq_hz": board.i2c.frequency_hz,
-        "sensor_address": board.sensor.address,
-        "sensor_config": constants.config,
-        "sensor_adc_config": constants.adc_config,
-        "sensor_shunt_cal": constants.shunt_cal,
         "counts_per_milliwatthour": constants.counts_per_milliwatthour,
         "power_nw_per_count": constants.power_nw_per_count,
         "start_counts": constants.starting_counts,
+        "sensor": board.sensor.chip,
+        **board.sensor.node_keys,
         "relay_pin": relay.pin if relay else -1,
         "relay_closed_level": relay.closed_level if relay else 1,
         "relay_at_boot": int(relay.closed_at_boot) if relay else 1,
@@ -53,6 +52,13 @@ def node_config(
         "watchdog_ms": board.watchdog_ms,
         "sync_valid_s": _SYNC_VALID_S,
     }
+    if not isinstance(board.sensor, Ina228Wiring):
+        config["milliwatthours_per_energy_count"] = constants.milliwatthours_per_energy_count
+        config["parts_per_energy_count"] = constants.parts_per_energy_count
+    if board.uart is not None:
+        config["uart_id"] = board.uart.id
+        config["uart_tx"] = board.uart.tx_pin
+        config["uart_rx"] = board.uart.rx_pin
     if serial is not None:
         config["serial"] = serial
     if ueid is not None:
