@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wattest.cli.console_keys import raw_keyboard, typed
 from wattest.cli.console_show import Columns, can_draw, show_json, show_plain
 from wattest.cli.live import stopping_on_terminate
-from wattest.cli.options import Commands, add_json, duration_s, index
+from wattest.cli.options import Commands, add_home, add_json, duration_s, index
 from wattest.cli.playing import stopping_on_interrupt
 from wattest.errors import ConfigError, UsageError
 from wattest.units import NS_PER_S
@@ -73,9 +73,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument(
         "--for", dest="duration_s", type=duration_s, metavar="T", help="leave after this time"
     )
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="where the bench keeps things, its logs too"
-    )
+    add_home(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from console_bench import Speaker, short_runtime, speaker
 
 

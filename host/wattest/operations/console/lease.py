@@ -28,17 +28,41 @@ class Lease:
         address: of the port.
         announcement: of its recorder; None: nobody records it.
         talk: conversation with the recorder, or None.
+        holder: who has it.
     """
 
-    def __init__(self, address: str, announcement: Announcement | None, talk: Talk | None) -> None:
+    def __init__(
+        self,
+        address: str,
+        announcement: Announcement | None = None,
+        talk: Talk | None = None,
+        holder: str = "",
+    ) -> None:
         self.address = address
         self._announcement = announcement
         self._talk = talk
+        self._holder = holder
+        self._is_ours = False
 
     @property
     def recorder_pid(self) -> int | None:
         """Process of the recorder, or None."""
         return self._announcement.pid if self._announcement is not None else None
+
+    def take(self) -> None:
+        """Have the port to ourselves, again after it was given back; nothing if we have it.
+
+        Raises:
+            LinkError: the recorder has lent the port to somebody else, or does not answer.
+        """
+        if self._talk is None or self._is_ours:
+            return
+        answer = self._talk.ask(ANSWER_S, do="lease", holder=self._holder)
+        if "refused" in answer:
+            raise LinkError(
+                f"{self.address}: {answer['refused']}", hint="wait until it is given back"
+            )
+        self._is_ours = True
 
     def give_back(self) -> None:
         """Let the recorder have the port again; nothing if it has.
@@ -48,23 +72,22 @@ class Lease:
         Raises:
             LinkError: the recorder does not answer.
         """
-        talk, self._talk = self._talk, None
-        if talk is None:
+        if self._talk is None or not self._is_ours:
             return
-        with talk:
-            talk.ask(ANSWER_S, do="back")
+        self._is_ours = False
+        self._talk.ask(ANSWER_S, do="back")
 
     def listen(self) -> Port:
         """Give the port back and go on reading what the board says, through the recorder.
 
         From here on every byte of the board reaches both the log and the caller. Without a
-        recorder the port is opened.
+        recorder the port is opened, with what is buffered in it.
 
         Raises:
             LinkError: the port cannot be opened, or the recorder does not answer.
         """
-        if self._talk is None or self._announcement is None:
-            return open_port(self.address)
+        if self._announcement is None:
+            return open_port(self.address, keep_input=True)
         port = attach(self._announcement, self.address, await_port=True)
         try:
             self.give_back()
@@ -89,13 +112,11 @@ def port_lease(address: str, *, holder: str = "wattest") -> Iterator[Lease]:
     """
     found = find_recorder(address)
     if found is None:
-        yield Lease(address, None, None)
+        yield Lease(address)
         return
     announcement, talk = found
     with talk:
-        answer = talk.ask(ANSWER_S, do="lease", holder=f"{holder}, process {os.getpid()}")
-        if "refused" in answer:
-            raise LinkError(f"{address}: {answer['refused']}", hint="wait until it is given back")
-        lease = Lease(address, announcement, talk)
+        lease = Lease(address, announcement, talk, f"{holder}, process {os.getpid()}")
+        lease.take()
         yield lease
         lease.give_back()

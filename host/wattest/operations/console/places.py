@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wattest.errors import ConfigError, StoreError
+from wattest.errors import ConfigError, LinkError, StoreError
+from wattest.link.scan import USB_PREFIX, find_usb
 from wattest.operations.console.talk import Talk
 from wattest.operations.standing.home import default_state_path, write_private
 
@@ -57,7 +58,7 @@ def announcements() -> Path:
 
 def plain_address(address: str) -> str:
     """Return an address that means the same in every folder; links are kept."""
-    if "://" in address or (sys.platform == "win32" and "/" not in address):
+    if _is_no_path(address) or (sys.platform == "win32" and "/" not in address):
         return address
     return str(Path(address).absolute())
 
@@ -79,7 +80,10 @@ def is_same_port(one: str, other: str) -> bool:
         return True
     if "://" in one or "://" in other:
         return False
-    return os.path.realpath(one) == os.path.realpath(other)
+    try:
+        return os.path.realpath(find_usb(one)) == os.path.realpath(find_usb(other))
+    except LinkError:  # one of them is not plugged in
+        return False
 
 
 def find_recorder(address: str) -> tuple[Announcement, Talk] | None:
@@ -143,6 +147,10 @@ def withdraw(announcement: Announcement) -> None:
     for path in (announcement.path, announcement.socket_path):
         with suppress(OSError):
             path.unlink()
+
+
+def _is_no_path(address: str) -> bool:
+    return "://" in address or address.startswith(USB_PREFIX)
 
 
 def _unix_socket() -> socket.socket:

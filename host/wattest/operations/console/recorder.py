@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from wattest import __version__
 from wattest.errors import LinkClosed, LinkError, StoreError, WattestError
-from wattest.link import Port, open_port
+from wattest.link import Port, Whereabouts, open_port
 from wattest.operations.console.desk import Desk
 from wattest.operations.console.guard import BootGuard, FlapGuard
 from wattest.operations.console.log_file import ChunkKind, LogWriter, Position
@@ -65,7 +65,8 @@ class Recorder:
         )
         self.address = address
         self.error: WattestError | None = None
-        self._open = opener or (lambda: open_port(address, keep_input=True))
+        place = Whereabouts(address)
+        self._open = opener or (lambda: open_port(place.now(), keep_input=True))
         self._retry_s = _RETRY_REMOTE_S if "://" in address else _RETRY_S
         self._lock = threading.Lock()
         self._stopped = threading.Event()
