@@ -141,7 +141,12 @@ class Esptool:
             pass
 
     def write(
-        self, segments: Sequence[Segment], *, skip_same: bool, erase_all: bool = False
+        self,
+        segments: Sequence[Segment],
+        *,
+        skip_same: bool,
+        erase_all: bool = False,
+        start: bool = False,
     ) -> Iterator[Transferred]:
         """Write segments in the order given and check each by its digest, in one session.
 
@@ -149,20 +154,20 @@ class Esptool:
             segments: what goes where.
             skip_same: leave out segments that the chip holds already.
             erase_all: erase the whole chip before.
-
-        The chip stays in its loader.
+            start: reset the chip into its application at the end.
 
         Raises:
             FlashError: as `identify`, or what was written reads back differently.
         """
         options = ["--erase-all"] if erase_all else ["--skip-flashed"] if skip_same else []
+        after = "hard-reset" if start else "no-reset"
         total = sum(len(segment.data) for segment in segments)
         with _files([segment.data for segment in segments]) as paths:
             pairs = []
             for segment, path in zip(segments, paths, strict=True):
                 pairs += [f"{segment.offset:#x}", path]
             tally = _Tally(segments)
-            for line in self._run("write-flash", *options, *pairs):
+            for line in self._run("write-flash", *options, *pairs, after=after):
                 if tally.take(line):
                     yield Transferred(done_bytes=tally.done_bytes, total_bytes=total)
 
