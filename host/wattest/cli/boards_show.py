@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LABEL = 13
 _WIDTH = 80
-_STORY_EVENTS = 12
+_STORY_LINES = 12
+# Details that speak for themselves, and those the screen above the story has already.
+_SPEAKING = ("code", "cause", "reason", "text", "version")
+_HIDDEN = {
+    "reset": ("board", "serial", "kid", "cfg", "version"),
+    "failure": ("kid", "ctx", "seq"),
+    "flashed": ("board", "image_sha256", "micropython_sha256"),
+    "seen": ("serial",),
+}
 _DAY_MS = 86_400_000
+_UNITS = {"uohm": "µΩ", "ms": "ms", "us": "µs", "ma": "mA", "mv": "mV"}
+_ESPRESSIF_VID = 0x303A
 
 
 def moment(time_ms: int | None) -> str:
@@ -207,27 +218,37 @@ def _calibration_text(facts: BoardFacts, now_ms: int) -> str:
 
 
 def _story_events(events: Sequence[Event]) -> Iterator[str]:
-    left_out = len(events) - _STORY_EVENTS
-    if left_out > 0:
-        counts = Counter(event.kind for event in events[:left_out])
-        words = ", ".join(f"{kind} {number}" for kind, number in counts.most_common())
-        yield from _wrapped(f"{left_out} earlier events: {words}", "  ")
-    for event in events[-_STORY_EVENTS:]:
-        text = " ".join(_event_text(event).split())
-        line = f"{_at(event.at_ms):%Y-%m-%d %H:%M}  {event.kind:<12} {text}".rstrip()
-        yield textwrap.shorten(line, _WIDTH, placeholder="…") if len(line) > _WIDTH else line
+    """Yield the newest events a line each, what happened again and again as one line."""
+    groups = [
+        list(group)
+        for _, group in itertools.groupby(events, key=lambda each: (each.kind, _event_text(each)))
+    ]
+    shown = groups[-_STORY_LINES:]
+    earlier = Counter(event.kind for group in groups[:-_STORY_LINES] for event in group)
+    if earlier:
+        words = ", ".join(f"{kind} {number}" for kind, number in earlier.most_common())
+        yield from _wrapped(words, "earlier           ")
+    for group in shown:
+        event = group[-1]
+        times = [f"{len(group)} times"] if len(group) > 1 else []
+        text = ", ".join([" ".join(_event_text(event).split()), *times])
+        line = f"{_at(event.at_ms):%Y-%m-%d %H:%M}  {event.kind:<12}  {text}".rstrip()
+        yield line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
 
 
 def _event_text(event: Event) -> str:
     """Return what is worth reading of an event's detail."""
-    detail = dict(event.detail)
-    lead = [str(detail.pop(name)) for name in ("code", "cause", "text") if detail.get(name)]
-    detail = {name: value for name, value in detail.items() if name not in {"chip", "once"}}
-    if "due_ms" in detail:
-        due_ms = detail.pop("due_ms")
-        lead += [f"due {day(due_ms)}"] if isinstance(due_ms, int) else []
-    rest = [f"{name} {_short(value)}" for name, value in detail.items() if value not in ("", None)]
-    return ", ".join(lead + rest)
+    hidden = (*_HIDDEN.get(event.kind, ()), "chip")
+    detail = {
+        name: value
+        for name, value in event.detail.items()
+        if name not in hidden and value not in ("", None)
+    }
+    due_ms = detail.pop("due_ms", None)
+    words = [str(detail.pop(name)) for name in _SPEAKING if name in detail]
+    words += [f"due {day(due_ms)}"] if isinstance(due_ms, int) else []
+    words += [f"{name.replace('_', ' ')} {_short(value)}" for name, value in detail.items()]
+    return ", ".join(words)
 
 
 def _short(value: object) -> str:
@@ -250,14 +271,17 @@ def _sensor_text(board: Board) -> str:
     """Return the sensor and its constants, whatever chip it is."""
     values = dataclasses.asdict(board.sensor)
     chip = str(values.pop("chip")).upper()
-    parts = [f"{name} {_constant(name, value)}" for name, value in values.items()]
+    parts = [_constant(name, value) for name, value in values.items()]
     return ", ".join([chip, *parts])
 
 
 def _constant(name: str, value: object) -> str:
+    stem, _, unit = name.rpartition("_")
+    if unit in _UNITS:
+        return f"{stem.replace('_', ' ')} {value} {_UNITS[unit]}"
     if isinstance(value, int) and name in {"address", "adc_config"}:
-        return f"{value:#x}"
-    return str(value)
+        return f"{name.replace('_', ' ')} {value:#x}"
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def _traps(board: Board) -> Iterator[str]:
@@ -272,7 +296,7 @@ def _traps(board: Board) -> Iterator[str]:
             yield f"reset cause {value} is any of: {', '.join(causes)}"
     if not board.i2c_target:
         yield "cannot play a sensor for another board"
-    if len({(usb.vid, usb.pid) for usb in board.usb}) > 1:
+    if len({usb.pid for usb in board.usb if usb.vid == _ESPRESSIF_VID}) > 1:
         yield "comes back under another USB identity when it resets into its ROM"
 
 

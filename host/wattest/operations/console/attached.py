@@ -22,15 +22,19 @@ _SLICE_S: Final = 0.1
 _GONE: Final = {"lost", "lent", "stopped"}
 
 
-def open_or_attach(address: str) -> Port:
+def open_or_attach(address: str, *, keep_input: bool = False) -> Port:
     """Open a port, or read it through the recorder that has it open.
+
+    Args:
+        address: what `wattest.link.open_port` takes.
+        keep_input: of a port that is opened, also read what arrived before.
 
     Raises:
         LinkError: it cannot be opened, or the recorder does not have it at present.
     """
     found = find_recorder(address)
     if found is None:
-        return open_port(address)
+        return open_port(address, keep_input=keep_input)
     announcement, talk = found
     return _attached(announcement, talk, address, await_port=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from wattest.errors import ConfigError, LinkError, LocalProtocolError
 from wattest.ledger import EntryKind, Ledger, LedgerView, NewEntry, Receipt
-from wattest.link import Port, open_port
+from wattest.link import Port, SerialPort, serial_ports
 from wattest.operations.collector import Collector
 from wattest.operations.control import RunControl
 from wattest.operations.events import (
@@ -41,6 +41,7 @@ from wattest.operations.live.nodes import (
     refused_fault,
     twin_of,
 )
+from wattest.operations.live.opener import PortOpener
 from wattest.operations.live.ports import LivePort, PortsFile, address_now
 from wattest.operations.live.reader import PortLost, PortOpened, PortRead, PortReader, Report
 from wattest.operations.live.restore import restored_verifier
@@ -60,6 +61,7 @@ _NS_PER_MS = 1_000_000
 _YEARS_MS = 100 * 366 * _DAY_MS
 _NONCE_BYTES = 16
 _FINDINGS_KEPT = 1000
+_Opened = tuple[Port, PortOpener]
 
 
 @dataclass(slots=True)
@@ -75,7 +77,12 @@ class _Line:
 
 
 def collect_live(
-    file: PortsFile, out: Path, *, control: RunControl | None = None, duration_s: int | None = None
+    file: PortsFile,
+    out: Path,
+    *,
+    control: RunControl | None = None,
+    duration_s: int | None = None,
+    lister: Callable[[], Sequence[SerialPort]] = serial_ports,
 ) -> Generator[RunEvent]:
     """Collect until somebody stops it, or for a time; `RunFinished` is last.
 
@@ -86,6 +93,7 @@ def collect_live(
         out: folder that keeps everything; it may hold an earlier live collection.
         control: the hand of a person; only `stopped` means something to nodes that are not ours.
         duration_s: time of the nodes to stop after, or None.
+        lister: lists serial ports, to find one again that comes back by another name.
 
     Raises:
         ConfigError: the folder holds something else, or another collector is at work there.
@@ -93,7 +101,10 @@ def collect_live(
         StoreError: the ledger could not be written; nothing that was acknowledged is lost.
     """
     with ExitStack() as stack:
-        ports = [stack.enter_context(_open(file, live)) for live in file.ports]
+        openers = [
+            PortOpener(partial(address_now, file, each), lister=lister) for each in file.ports
+        ]
+        ports = [(stack.enter_context(opener.open()), opener) for opener in openers]
         clock = SteadyClock(
             utc_ms=utc_ms, monotonic_ns=monotonic_ns, anchor_ms=file.started_ms, speed=file.speed
         )
@@ -110,10 +121,6 @@ def collect_live(
         yield from collection.begin(ports, duration_s)
         yield from collection.go_on()
         yield from collection.finish()
-
-
-def _open(file: PortsFile, live: LivePort) -> Port:
-    return open_port(address_now(file, live))
 
 
 class _Collection:
@@ -133,7 +140,7 @@ class _Collection:
         self._end_ms: int | None = None
         self._told_at_ms = self._viewed_at_ms = 0
 
-    def begin(self, ports: Sequence[Port], duration_s: int | None) -> Iterator[RunEvent]:
+    def begin(self, ports: Sequence[_Opened], duration_s: int | None) -> Iterator[RunEvent]:
         """Take up the ledger, enrol keys known from provisioning, start to read."""
         folder, file = self._folder, self._file
         twins = {live.expected.name: twin_of(live) for live in file.ports}
@@ -153,9 +160,9 @@ class _Collection:
             nonce=lambda _node: entropy(_NONCE_BYTES),
             on_enrolled=self._settler.enrol,
         )
-        for live, port in zip(file.ports, ports, strict=True):
+        for live, opened in zip(file.ports, ports, strict=True):
             self._enrol_known(live)
-            self._lay(live, port, twins[live.expected.name])
+            self._lay(live, opened, twins[live.expected.name])
         if duration_s is not None:
             self._end_ms = self._start_ms + duration_s * 1000
         yield self._started()
@@ -195,12 +202,13 @@ class _Collection:
 
     # ---- beginning ---------------------------------------------------------------------------
 
-    def _lay(self, live: LivePort, port: Port, twin: Twin) -> None:
+    def _lay(self, live: LivePort, opened: _Opened, twin: Twin) -> None:
         name = live.expected.name
         key = live.public_key
         kid = None if key is None else kid_of(spki_der(key))
         self._collector.attach(live.expected, twin, kid=kid)
-        reader = PortReader(name, port, reopen=partial(_open, self._file, live), inbox=self._inbox)
+        port, opener = opened
+        reader = PortReader(name, port, reopen=opener.open, inbox=self._inbox)
         self._lines[name] = _Line(live=live, reader=reader, twin=twin)
 
     def _enrol_known(self, live: LivePort) -> None:

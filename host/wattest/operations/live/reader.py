@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from wattest.errors import LinkError
 from wattest.link import Port
 
-RETRY_S_MIN = 1.0
-RETRY_S_MAX = 30.0
+RETRY_S_MIN = 0.25
+RETRY_S_MAX = 5.0
 _READ_BYTES = 4096
 _SLICE_S = 0.2
 _JOIN_S = 5.0
