@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wattest.emulator import board_text
 from wattest.emulator.board_chip import BoardChip
-from wattest.emulator.board_download import DownloadPort, SerialOptions
+from wattest.emulator.board_download import SOFTWARE_DOWNLOAD, DownloadPort, SerialOptions
 from wattest.emulator.board_guest import BoardWiring
 from wattest.emulator.board_hardware import Hardware, I2cWiring
 from wattest.emulator.board_line import ReceiveLine, receive
@@ -71,6 +71,7 @@ class EmulatedBoard:
             wirings=tuple(buses),
             unique_id=unique_id,
             cpu_hz=self.wiring.cpu_hz,
+            software_download=self.wiring.chip in SOFTWARE_DOWNLOAD,
             default_i2c_pins=dict(enumerate(self.wiring.i2c_pins)),
         )
         self._subscribers: list[Callable[[int, bytes], None]] = []
@@ -84,6 +85,7 @@ class EmulatedBoard:
             crystal_ppm=crystal_ppm,
             name=name,
             out=self._send,
+            enter_download=self.enter_download,
         )
         self._line = ReceiveLine(self.world, line_ns=self.wiring.line_ns, deliver=self._receive)
         self._download = DownloadPort(

@@ -18,7 +18,7 @@ from wattest.emulator.board_power import (
     WDT_RESET,
     Power,
 )
-from wattest.emulator.board_requests import DeepSleep, ResetRequest
+from wattest.emulator.board_requests import DeepSleep, DownloadRequest, ResetRequest
 from wattest.emulator.board_text import RomReset
 from wattest.emulator.console import Console
 from wattest.emulator.engine import Engine
@@ -42,6 +42,7 @@ class BoardChip:
         crystal_ppm: how much too fast its clock runs.
         name: of the board, for messages.
         out: takes what it sends, with the time.
+        enter_download: resets the chip into download mode: a program asks for it.
 
     Attributes:
         power: what it is doing.
@@ -62,6 +63,7 @@ class BoardChip:
         crystal_ppm: int,
         name: str,
         out: Callable[[int, bytes], None],
+        enter_download: Callable[[], None],
     ) -> None:
         self.power = Power.OFF
         self.boots = 0
@@ -76,6 +78,7 @@ class BoardChip:
         self._crystal_ppm = crystal_ppm
         self._name = name
         self._out = out
+        self._enter_download = enter_download
         self._due_ns: int | None = None  # end of a pause: boot loaders, deep sleep
         self._guest_due_ns: int | None = None
         self._session: GuestSession | None = None
@@ -274,6 +277,8 @@ class BoardChip:
             self.start(reason.cause, RomReset.SOFTWARE)
         elif isinstance(reason, DeepSleep):
             self._fall_asleep(reason)
+        elif isinstance(reason, DownloadRequest):
+            self._enter_download()
         else:  # a flash operation was the last thing this board did
             self.power_off()
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from wattest.emulator.flash import NorFlash
 from wattest.emulator.serial_rom import SYNC_FRAME, Leave, LoaderFaults, ResetLines, SerialRom
 
+SOFTWARE_DOWNLOAD = {"esp32s3", "esp32c3"}
+"""Chips with a register by which a program can ask for download mode (``machine.bootloader``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialOptions:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from wattest.emulator.guest import GuestVm
 from wattest.emulator.i2c import I2cBus
 from wattest.emulator.peripherals import AnalogueInputs, Pins, RealTimeClock, Timers, Watchdog
+from wattest.emulator.uart import UartWiring
 
 Words: TypeAlias = tuple[int, ...]
 """The eight 32-bit words of a request: its number, then what it needs."""
@@ -30,6 +31,7 @@ class Request(IntEnum):
     RESET_CAUSE = 12
     UNIQUE_ID = 13
     FREQ = 14
+    DOWNLOAD = 15
     NVS_OPEN = 20
     NVS_SET_I32 = 21
     NVS_GET_I32 = 22
@@ -59,6 +61,10 @@ class Request(IntEnum):
     WDT_FEED = 56
     INTERRUPT_CHAR = 60
     RANDOM = 61
+    UART_OPEN = 70
+    UART_WRITE = 71
+    UART_READ = 72
+    UART_ANY = 73
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,8 @@ class Hardware:
     unique_id: bytes
     cpu_hz: int
     default_i2c_pins: dict[int, tuple[int, int]]
+    uarts: Sequence[UartWiring] = ()
+    software_download: bool = False
     pins: Pins = field(default_factory=Pins)
     timers: Timers = field(default_factory=Timers)
     watchdog: Watchdog = field(default_factory=Watchdog)

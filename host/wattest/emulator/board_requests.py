@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from wattest.emulator.board_hardware import Hardware, Request, Serve, Words
 from wattest.emulator.board_i2c import I2cRequests
 from wattest.emulator.board_nvs import NvsRequests
+from wattest.emulator.board_uart import UartRequests
 from wattest.emulator.filesystem import LittleFs
 from wattest.emulator.guest import GuestVm, StopGuest, Wait
 from wattest.emulator.guest_memory import WildPointer
@@ -36,6 +37,11 @@ class DeepSleep:
     """Reason of a guest's end: sleep for ``duration_ns``, or for ever (None)."""
 
     duration_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """Reason of a guest's end: the program asked for a reset into download mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +97,13 @@ class BoardRequests:
             Request.CLOCK: self._clock,
             Request.STATVFS: self._statvfs,
             Request.RESET: self._reset,
+            Request.DOWNLOAD: self._download,
             Request.SLEEP_DEEP: self._sleep_deep,
             Request.RESET_CAUSE: lambda _vm, _w: (0, hardware.reset_cause),
             Request.UNIQUE_ID: self._unique_id,
             Request.FREQ: self._freq,
             **I2cRequests(hardware).table(),
+            **UartRequests(hardware).table(),
             **NvsRequests(nvs).table(),
             Request.PIN_MODE: self._pin_mode,
             Request.PIN_SET: self._pin_set,
@@ -179,6 +187,12 @@ class BoardRequests:
 
     def _reset(self, _vm: GuestVm, words: Words) -> Sequence[int]:
         raise StopGuest(ResetRequest(cause=words[1]))
+
+    def _download(self, _vm: GuestVm, words: Words) -> Sequence[int]:
+        """Say whether a program can ask for download mode; do it if the first word is 1."""
+        if words[1] and self._hardware.software_download:
+            raise StopGuest(DownloadRequest())
+        return 0, int(self._hardware.software_download)
 
     def _sleep_deep(self, _vm: GuestVm, words: Words) -> Sequence[int]:
         us, seconds = words[1], words[2]

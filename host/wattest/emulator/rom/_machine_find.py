@@ -9,6 +9,7 @@ _MODULES = {
     "Timer": "_machine_timer",
     "ADC": "_machine_adc",
     "RTC": "_machine_rtc",
+    "UART": "_machine_uart",
     "WDT": "_machine_wdt",
     "freq": "_machine_chip",
     "unique_id": "_machine_chip",
@@ -16,6 +17,7 @@ _MODULES = {
     "lightsleep": "_machine_chip",
     "deepsleep": "_machine_chip",
     "soft_reset": "_machine_chip",
+    "bootloader": "_machine_boot",
 }
 
 
