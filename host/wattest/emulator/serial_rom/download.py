@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 
 from wattest.emulator.flash import SECTOR_SIZE_BYTES
-from wattest.emulator.serial_rom.flash_access import FlashAccess
+from wattest.emulator.serial_rom.flash_access import PAGE_BYTES, FlashAccess
 
 
 class TooMuchData(Exception):
@@ -42,6 +42,7 @@ class Download:
     ) -> None:
         self._flash = flash
         self._at = offset
+        self._page = bytearray()
         self._end = offset + size_bytes
         self._erased = offset // SECTOR_SIZE_BYTES * SECTOR_SIZE_BYTES
         self._inflate = zlib.decompressobj() if compressed else None
@@ -58,19 +59,30 @@ class Download:
             TooMuchData: a compressed stream holds more than was announced.
             PowerFailed: the supply went.
         """
-        room = self._end - self._at
+        room = self._end - self._at - len(self._page)
         if self._inflate is not None:
             data = self._inflate.decompress(data, room + 1)
             if len(data) > room:
                 raise TooMuchData
-        data = data[:room]
-        self._erase_to(self._at + len(data))
-        self._flash.program(self._at, data)
-        self._at += len(data)
+        self._page += data[:room]
+        reached = self._at + len(self._page)
+        ended = self._inflate is not None and self._inflate.eof
+        if reached < self._end and not ended:
+            reached -= reached % PAGE_BYTES  # the rest of a page waits for its other bytes
+        self._program_to(reached)
 
     def finish(self) -> None:
-        """The stream has ended: erase what of the range was not reached."""
+        """The stream has ended: write what waits, erase what of the range was not reached."""
+        self._program_to(self._at + len(self._page))
         self._erase_to(self._end)
+
+    def _program_to(self, end: int) -> None:
+        size = end - self._at
+        if size > 0:
+            self._erase_to(end)
+            self._flash.program(self._at, bytes(self._page[:size]))
+            del self._page[:size]
+            self._at = end
 
     def _erase_to(self, end: int) -> None:
         if end > self._erased:
