@@ -12,10 +12,6 @@ _INTEGERS = {
     "i2c_scl": (0, 48),
     "i2c_sda": (0, 48),
     "i2c_freq_hz": (10_000, 1_000_000),
-    "sensor_address": (0x40, 0x4F),
-    "sensor_config": (0, 0x3FFF),
-    "sensor_adc_config": (0, 0xFFFF),
-    "sensor_shunt_cal": (1, 32_767),
     "counts_per_milliwatthour": (COUNTS_PER_MILLIWH_MIN, (1 << 30) - 1),
     "power_nw_per_count": (1, (1 << 30) - 1),
     "start_counts": (0, (1 << 24) - 1),
@@ -28,10 +24,48 @@ _INTEGERS = {
     "watchdog_ms": (0, 600_000),
     "sync_valid_s": (1, 1 << 28),
 }
+# The same for sensors that count energy.
+_ENERGY = {
+    "milliwatthours_per_energy_count": (0, 1_000_000),
+    "parts_per_energy_count": (0, (1 << 22) - 1),
+}
+# The same for one kind of sensor.
+_SENSORS = {
+    "ina228": {
+        "sensor_address": (0x40, 0x4F),
+        "sensor_config": (0, 0x3FFF),
+        "sensor_adc_config": (0, 0xFFFF),
+        "sensor_shunt_cal": (1, 32_767),
+    },
+    "ade7953": {
+        "sensor_address": (0x38, 0x38),
+        "sensor_pga_voltage": (0, 4),
+        "sensor_pga_current": (0, 5),
+        "sensor_active_gain": (0x200000, 0x600000),
+        "milliwatthours_per_energy_count": (0, 0),
+        "parts_per_energy_count": (1, (1 << 16) - 1),
+    },
+    "pzem004t": {"sensor_address": (1, 247)},
+    "s0": {
+        "sensor_pin": (0, 48),
+        "sensor_pulse_ms": (30, 500),
+        "sensor_exporting": (0, 1),
+    },
+}
+_UART = {"uart_id": (1, 2), "uart_tx": (0, 48), "uart_rx": (0, 48)}
+# The same with a secure element; its wake pulse is eight zeros, which take 60 us at least.
+_ELEMENT = {
+    "element_address": (0x08, 0x77),
+    "element_slot": (0, 15),
+    "element_i2c_id": (0, 1),
+    "element_i2c_scl": (0, 48),
+    "element_i2c_sda": (0, 48),
+    "element_i2c_freq_hz": (10_000, 100_000),
+}
 _TEXTS = ("board",)
 _TEXT_MAX = 32
 _SEGMENTS_MIN = 4
-_OPTIONAL = ("serial", "ueid")
+_OPTIONAL = ("sensor", "serial", "ueid")
 
 
 class ConfigError(ValueError):
@@ -59,10 +93,11 @@ def load(path: str) -> dict:
 
 def check(values: dict, path: str) -> None:
     """Raise ConfigError unless every key is known, present and in range."""
+    integers = _integers(values, path)
     for key in values:
-        if key not in _INTEGERS and key not in _TEXTS and key not in _OPTIONAL:
+        if key not in integers and key not in _TEXTS and key not in _OPTIONAL:
             raise ConfigError("%s: unknown key %s" % (path, key))
-    for key, (low, high) in _INTEGERS.items():
+    for key, (low, high) in integers.items():
         value = values.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ConfigError("%s: %s: expected %d..%d, got %s" % (path, key, low, high, value))
@@ -76,6 +111,27 @@ def check(values: dict, path: str) -> None:
         raise ConfigError(path + ": interval_ms: not a multiple of sample_period_ms")
     if values["journal_bytes"] < _SEGMENTS_MIN * values["journal_segment_bytes"]:
         raise ConfigError(path + ": journal_bytes: fewer than 4 segments")
+    if "element_address" in values and values["element_i2c_id"] == values["i2c_id"]:
+        for key in ("i2c_scl", "i2c_sda", "i2c_freq_hz"):
+            if values["element_" + key] != values[key]:
+                raise ConfigError("%s: element_%s: differs from %s" % (path, key, key))
+
+
+def _integers(values: dict, path: str) -> dict:
+    """The integers this configuration must have: they depend on the sensor."""
+    sensor = values.get("sensor")
+    if sensor not in _SENSORS:
+        known = ", ".join(sorted(_SENSORS))
+        raise ConfigError("%s: sensor: expected one of %s, got %s" % (path, known, sensor))
+    integers = dict(_INTEGERS)
+    if sensor in ("pzem004t", "s0"):
+        integers.update(_ENERGY)
+    integers.update(_SENSORS[sensor])
+    if sensor == "pzem004t" or "uart_id" in values:
+        integers.update(_UART)
+    if any([key.startswith("element_") for key in values]):
+        integers.update(_ELEMENT)
+    return integers
 
 
 def _printable(text: str) -> bool:

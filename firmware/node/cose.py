@@ -1,4 +1,13 @@
-"""COSE_Sign1 (RFC 9052, section 4.2) with ES256, always tagged, nothing unprotected."""
+"""COSE_Sign1 (RFC 9052, section 4.2) with ES256, always tagged, nothing unprotected.
+
+What signs is a signer: a key in software (node.software_key) or a secure element
+(node.drivers.atecc608). It has
+
+    public_key() -> bytes | None        x | y, 64 bytes; None if there is no key yet
+    make_key() -> bytes                 a new key in the place of the old one; its x | y
+    sign(digest, pause) -> bytes        r | s, 64 bytes; s may be high or low
+    failure                             the exception each of them may raise, or ()
+"""
 
 from hashlib import sha256
 
@@ -13,6 +22,16 @@ _TYPE = const(16)
 _ES256 = const(-7)
 _SIGNATURE_BYTES = const(64)
 CONTENT_TYPE = "application/vnd.wattest.record+cwt"
+
+
+_SPKI_PREFIX = b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
+
+
+def public_key_id(public: bytes) -> bytes:
+    """kid: the first 8 bytes of SHA-256 over the SPKI DER of x | y (64 bytes)."""
+    digest = sha256(_SPKI_PREFIX)
+    digest.update(public)
+    return digest.digest()[:8]
 
 
 class Sealer:

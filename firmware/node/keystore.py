@@ -1,11 +1,9 @@
-"""Where the node's secrets live: NVS today, a secure element behind the same calls later.
+"""What a node keeps in NVS: its signing key unless a secure element has it, and the command key.
 
-A key in NVS can be read by anyone who holds the board's USB port; the documentation says so.
+All of it can be read by anyone who holds the board's USB port; the documentation says so.
 """
 
 from micropython import const
-
-from node.p256 import random_scalar
 
 NAMESPACE = "wattest"
 _KEY_BYTES = const(32)
@@ -26,12 +24,10 @@ class KeyStore:
         """The signing scalar, 32 bytes big-endian; None before the first boot."""
         return self._blob("key", _KEY_BYTES)
 
-    def make_private_key(self) -> bytes:
-        """Make a new signing key on the node and keep it."""
-        private = random_scalar().to_bytes(_KEY_BYTES, "big")
+    def keep_private_key(self, private: bytes) -> None:
+        """Keep a new signing key, 32 bytes; on return it survives power loss."""
         self._nvs.set_blob("key", private)
         self._nvs.commit()
-        return private
 
     def command_key(self) -> bytes | None:
         """Key of acknowledgements and commands, 32 bytes; None if never provisioned."""
@@ -58,6 +54,19 @@ class KeyStore:
         """Remember the record interval over power loss."""
         self._nvs.set_i32("interval", interval_ms)
         self._nvs.commit()
+
+    def new_key_asked(self) -> bool:
+        """Has the host asked for a new signing key? Only its REPL can."""
+        try:
+            return self._nvs.get_i32("newkey") == 1
+        except OSError:
+            return False
+
+    def forget_new_key(self) -> None:
+        """The new key is there, or none was asked for."""
+        if self.new_key_asked():
+            self._nvs.erase_key("newkey")
+            self._nvs.commit()
 
     def _blob(self, name: str, size: int) -> bytes | None:
         buf = bytearray(size)

@@ -10,7 +10,6 @@ inverse. One `%` reduces a whole sum of products, because on this VM an operatio
 its size.
 """
 
-from hashlib import sha256
 from os import stat, urandom
 
 from micropython import const
@@ -25,7 +24,6 @@ _SIZE_ATTRIBUTE = const(6)
 _ODD_BITS = 0xAAAAAAAA00000000AAAAAAAA00000000AAAAAAAA00000000AAAAAAAA
 _ODD_PAIRS = 0xCCCCCCCCCCCCCCCC0000000000000000CCCCCCCCCCCCCCCC
 _ODD_FOURS = 0xF0F0F0F0F0F0F0F0F0F0F0F0F0F0F0F0
-_SPKI_PREFIX = b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\x00\x04"
 
 
 def load_table(path: str) -> bytearray:
@@ -56,13 +54,6 @@ def random_scalar() -> int:
         scalar = int.from_bytes(urandom(32), "big")
         if 0 < scalar < ORDER:
             return scalar
-
-
-def public_key_id(public: bytes) -> bytes:
-    """kid: the first 8 bytes of SHA-256 over the SPKI DER of x | y (64 bytes)."""
-    digest = sha256(_SPKI_PREFIX)
-    digest.update(public)
-    return digest.digest()[:8]
 
 
 class NonceGenerator:

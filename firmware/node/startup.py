@@ -14,14 +14,12 @@ import uctypes
 from node.app import Node
 from node.chain import STATE_BYTES, Chain, restore_registers, state_kid
 from node.clock import Clock
-from node.cose import Sealer
-from node.drivers.ina228 import Ina228
+from node.cose import Sealer, public_key_id
 from node.files import digest_files
 from node.frame import FrameWriter
 from node.journal import RECORD_MAX, Journal
 from node.keystore import NAMESPACE, KeyStore
 from node.meter import Meter
-from node.p256 import Signer, public_key_id
 from node.record import (
     BOOT,
     BREAK,
@@ -32,16 +30,19 @@ from node.record import (
 )
 from node.recorder import Recorder
 from node.registers import TAG_MASK, Registers
+from node.wiring import bus_maker, relay_switch
 
 TABLE_PATH = "/p256.tbl"
 _JOURNAL_FOLDER = "/journal"
 _KEY_FIRST = 0
 _KEY_COUNTER_LOST = 1
+_KEY_COMMANDED = 2
 _BREAK_CORRUPT = 1
 _FROM_NOTHING = 0
 _FROM_MEMORY = 1
 _FROM_JOURNAL = 2
 _UEID_EUI = b"\x02"
+_KID_BYTES = 8
 _SERIAL_PREFIX = "WT-"
 
 
@@ -58,25 +59,28 @@ class Parts:
     journal: Journal
     keystore: KeyStore
     registers: Registers
-    private: bytes
     public: bytes
     chain: Chain
-    sensor: Ina228
+    sensor = None
     meter: Meter
     recorder: Recorder
+    element = None
     make_bus = None
     relay = None
     watchdog: "machine.WDT | None"
 
 
-def start(table: bytearray, settings: dict) -> Node:
+def start(table: "bytearray | None", settings: dict):
     """Bring the node up.
 
     Buffers that last are made first: garbage of the first signatures would lie between them.
 
     Args:
-        table: comb table of the signer, content of TABLE_PATH.
+        table: comb table of the signer, content of TABLE_PATH; None with a secure element.
         settings: content of the configuration file, checked.
+
+    Returns:
+        A Node, or a MeterOnly if the secure element failed.
     """
     parts = Parts()
     parts.serial = settings.get("serial") or _SERIAL_PREFIX + machine.unique_id().hex().upper()
@@ -85,6 +89,11 @@ def start(table: bytearray, settings: dict) -> Node:
     parts.clock = Clock(settings["sync_valid_s"])
     parts.frames = FrameWriter(RECORD_MAX + 4)
     parts.writer = ClaimsWriter()
+    if "element_address" in settings:
+        from node import element
+
+        parts.element = element
+        parts.writer = element.ElementClaims()
     parts.journal = Journal(
         _JOURNAL_FOLDER,
         max_bytes=settings["journal_bytes"],
@@ -94,18 +103,26 @@ def start(table: bytearray, settings: dict) -> Node:
     parts.keystore = KeyStore(esp32.NVS(NAMESPACE))
     parts.interval_ms = _interval_ms(settings, parts.keystore)
     parts.journal.recover()
-    parts.registers = Registers(settings["counts_per_milliwatthour"], settings["start_counts"])
+    parts.registers = Registers(
+        settings["counts_per_milliwatthour"],
+        settings["start_counts"],
+        settings.get("milliwatthours_per_energy_count", 0),
+        settings.get("parts_per_energy_count", 0),
+    )
     words = parts.registers.words
     image = uctypes.bytearray_at(uctypes.addressof(words), 4 * len(words))
     parts.registers.attach(machine.RTC().memory, image)
-    signer = Signer(table)
-    events = _resume(parts, signer)
+    signer = _signer(parts, settings, table)
+    try:
+        events = _resume(parts, signer)
+    except signer.failure as error:
+        return _without_signer(parts, settings, signer, error)
     gc.collect()
     _add_sensor(parts, settings)
     _add_recorder(parts, settings, signer, table)
     parts.watchdog = _watchdog(settings)
     gc.collect()
-    node = Node(parts)
+    node = (Node if parts.element is None else parts.element.ElementNode)(parts)
     for event in events:
         node.log.add(event)
     _tell(parts, settings, events[-1])
@@ -123,11 +140,34 @@ def _interval_ms(settings: dict, keystore: KeyStore) -> int:
 # ---- key, chain, registers ----
 
 
-def _resume(parts, signer: Signer) -> list:
+def _signer(parts, settings: dict, table: "bytearray | None"):
+    """What signs. A board with a secure element never falls back on a key in software."""
+    if parts.element is not None:
+        return parts.element.find_element(settings, bus_maker(settings, "element_i2c"))
+    from node.software_key import SoftwareKey
+
+    return SoftwareKey(parts.keystore, table)
+
+
+def _without_signer(parts, settings: dict, signer, error: OSError):
+    """Meter under the registers that are there until the secure element answers."""
+    state = parts.journal.head_state
+    parts.chain = Chain(bytes(_KID_BYTES) if state is None else state_kid(state))
+    parts.registers.set_tag(_tag(parts.chain.kid))
+    if state is not None:
+        parts.chain.unpack(state, parts.journal.head_digest)
+        restore_registers(state, parts.registers)
+    parts.registers.take_copy()
+    _add_sensor(parts, settings)
+    parts.watchdog = _watchdog(settings)
+    return parts.element.MeterOnly(parts, signer, error)
+
+
+def _resume(parts, signer) -> list:
     """Go on where the journal ends, or begin a new key; returns the events that tell about it."""
     journal = parts.journal
     registers = parts.registers
-    private = parts.keystore.private_key()
+    public = signer.public_key()
     state = journal.head_state
     torn = journal.torn_bytes
     burnt = journal.burnt
@@ -136,16 +176,19 @@ def _resume(parts, signer: Signer) -> list:
         restore_registers(state, registers)
         source = _FROM_JOURNAL
     position = -1
-    if private is not None:
-        _use_key(parts, signer, private)
+    if public is not None:
+        _use_key(parts, public)
         position = registers.take_copy()
         if position >= 0:
             source = _FROM_MEMORY
     events: list = []
-    reason = _lost(parts, private, state, position)
+    reason = _lost(parts, public, state, position)
+    if reason is None and parts.keystore.new_key_asked():
+        reason = _KEY_COMMANDED
     if reason is not None:
-        _use_key(parts, signer, parts.keystore.make_private_key())
+        _use_key(parts, signer.make_key())
         journal.erase()
+        parts.keystore.forget_new_key()
         events.append((KEY, reason))
         burnt = 0
     elif state is not None:
@@ -159,17 +202,20 @@ def _resume(parts, signer: Signer) -> list:
     return events
 
 
-def _use_key(parts, signer: Signer, private: bytes) -> None:
-    parts.private = private
-    parts.public = signer.public_key(private)
-    kid = public_key_id(parts.public)
+def _use_key(parts, public: bytes) -> None:
+    parts.public = public
+    kid = public_key_id(public)
     parts.chain = Chain(kid)
-    parts.registers.set_tag(int.from_bytes(kid[:4], "big") & TAG_MASK)
+    parts.registers.set_tag(_tag(kid))
 
 
-def _lost(parts, private: bytes | None, state: bytes | None, position: int) -> int | None:
+def _tag(kid: bytes) -> int:
+    return int.from_bytes(kid[:4], "big") & TAG_MASK
+
+
+def _lost(parts, public: bytes | None, state: bytes | None, position: int) -> int | None:
     """Why a new key is needed; None if the old one can go on."""
-    if private is None:
+    if public is None:
         return _KEY_FIRST if state is None else _KEY_COUNTER_LOST
     if state is None or state_kid(state) != parts.chain.kid:
         return _KEY_COUNTER_LOST
@@ -197,28 +243,70 @@ def _reset_cause() -> int:
 
 
 def _add_sensor(parts, settings: dict) -> None:
-    number = settings["i2c_id"]
-    scl = settings["i2c_scl"]
-    sda = settings["i2c_sda"]
-    freq_hz = settings["i2c_freq_hz"]
-
-    def make_bus():
-        return machine.I2C(number, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=freq_hz)
-
-    parts.make_bus = make_bus
-    parts.sensor = Ina228(
-        make_bus(),
-        settings["sensor_address"],
-        config=settings["sensor_config"],
-        adc_config=settings["sensor_adc_config"],
-        shunt_cal=settings["sensor_shunt_cal"],
-    )
+    make = {"pzem004t": _make_pzem004t, "s0": _make_s0}.get(settings["sensor"], _make_on_i2c)
+    parts.make_bus, parts.sensor = make(settings)
     parts.meter = Meter(parts.sensor, parts.registers, parts.clock, settings["sample_period_ms"])
     seen = parts.registers.input_seen()
     parts.meter.fiscal.input = seen & 15
     parts.meter.transaction.input = seen >> 4
     parts.registers.mark_position(parts.journal.next_position)
     parts.relay = _relay(settings)
+
+
+def _make_on_i2c(settings: dict) -> tuple:
+    """What makes its bus anew, and the driver of a chip on I2C."""
+    make_bus = bus_maker(settings, "i2c")
+    if settings["sensor"] == "ade7953":
+        from node.drivers.ade7953 import Ade7953
+
+        return make_bus, Ade7953(
+            make_bus(),
+            settings["sensor_address"],
+            pga_voltage=settings["sensor_pga_voltage"],
+            pga_current=settings["sensor_pga_current"],
+            active_gain=settings["sensor_active_gain"],
+        )
+    from node.drivers.ina228 import Ina228
+
+    return make_bus, Ina228(
+        make_bus(),
+        settings["sensor_address"],
+        config=settings["sensor_config"],
+        adc_config=settings["sensor_adc_config"],
+        shunt_cal=settings["sensor_shunt_cal"],
+    )
+
+
+def _make_pzem004t(settings: dict) -> tuple:
+    from node.drivers.pzem004t import BAUD, Pzem004t
+
+    number = settings["uart_id"]
+    tx = settings["uart_tx"]
+    rx = settings["uart_rx"]
+
+    def make_bus():
+        return machine.UART(number, baudrate=BAUD, tx=machine.Pin(tx), rx=machine.Pin(rx))
+
+    power_nw = settings["power_nw_per_count"]
+    return make_bus, Pzem004t(make_bus(), settings["sensor_address"], power_nw_per_count=power_nw)
+
+
+def _make_s0(settings: dict) -> tuple:
+    from node.drivers.s0 import S0
+
+    number = settings["sensor_pin"]
+
+    def make_bus():
+        return machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
+
+    return make_bus, S0(
+        make_bus(),
+        pulse_ms=settings["sensor_pulse_ms"],
+        exporting=settings["sensor_exporting"],
+        counts_per_milliwh=settings["counts_per_milliwatthour"],
+        pulse_milliwh=settings["milliwatthours_per_energy_count"],
+        pulse_parts=settings["parts_per_energy_count"],
+    )
 
 
 def _relay(settings: dict):
@@ -229,32 +317,27 @@ def _relay(settings: dict):
     closed_level = settings["relay_closed_level"]
     at_boot = settings["relay_at_boot"]
     pin = machine.Pin(number, machine.Pin.OUT, value=closed_level if at_boot else 1 - closed_level)
-
-    def switch(closed: int) -> None:
-        pin.value(closed_level if closed else 1 - closed_level)
-
-    return switch
+    return relay_switch(pin, closed_level)
 
 
-def _add_recorder(parts, settings: dict, signer: Signer, table: bytearray) -> None:
-    private = parts.private
-
-    def sign(digest: bytes, pause) -> bytes:
-        return signer.sign(private, digest, pause)
-
+def _add_recorder(parts, settings: dict, signer, table: "bytearray | None") -> None:
     ueid = _UEID_EUI + machine.unique_id()
     if "ueid" in settings:
         ueid = bytes.fromhex(settings["ueid"])
     writer = parts.writer
     writer.serial = parts.serial
     writer.ueid = ueid
-    writer.cfg = digest_files({TABLE_PATH: table})
+    writer.cfg = digest_files({} if table is None else {TABLE_PATH: table})
     writer.bootseed = os.urandom(8)
     writer.current_kind = settings["current_kind"]
-    parts.recorder = Recorder(
+    recorder_kind = Recorder
+    if parts.element is not None:
+        recorder_kind = parts.element.ElementRecorder
+        writer.element = signer.serial_number
+    parts.recorder = recorder_kind(
         chain=parts.chain,
         journal=parts.journal,
-        sealer=Sealer(parts.chain.kid, sign),
+        sealer=Sealer(parts.chain.kid, signer.sign),
         writer=writer,
         registers=parts.registers,
         meter=parts.meter,
@@ -279,6 +362,8 @@ def _tell(parts, settings: dict, boot: tuple) -> None:
     print(
         "key %s, boot %d, reset cause %d" % (parts.chain.kid.hex(), parts.chain.bootcount, boot[1])
     )
+    if parts.element is not None:
+        print("the key is in secure element %s" % parts.writer.element.hex())
     imported = registers.import_milliwh()
     exported = registers.export_milliwh()
     print(

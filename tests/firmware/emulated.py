@@ -4,6 +4,7 @@ from typing import Any
 
 from host_side import Decoded, HostSide
 
+from wattest.emulator.atecc608 import Atecc608
 from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
 from wattest.emulator.engine import load_engine
 from wattest.emulator.flash import FlashLayout, NorFlash
@@ -44,6 +45,17 @@ CONFIG: dict[str, Any] = {
     "sync_valid_s": 93_600,
 }
 
+# The same board with a secure element on its bus.
+ELEMENT = {
+    "i2c_freq_hz": 100_000,
+    "element_address": 0x60,
+    "element_slot": 0,
+    "element_i2c_id": 0,
+    "element_i2c_scl": 22,
+    "element_i2c_sda": 21,
+    "element_i2c_freq_hz": 100_000,
+}
+
 
 class ConstantLoad:
     """A load that can be changed between two steps of a test."""
@@ -70,11 +82,14 @@ class Setup:
         acknowledging: bool = True,
         table_bytes: int = 32_768,
         files: dict[str, bytes] | None = None,
+        element: Atecc608 | None = None,
         **config: Any,
     ) -> None:
         self.load = load or ConstantLoad()
         self.chip = Ina228(self.load, shunt_uohm=SHUNT_UOHM, errors=ChipErrors())
-        self.bus = I2cBus({0x40: self.chip})
+        self.bus = I2cBus({0x40: self.chip} | ({element.address: element} if element else {}))
+        if element is not None:
+            config, table_bytes = {**ELEMENT, **config}, 0
         self.world = World()
         self.flash = flash or NorFlash(4 << 20)
         self.host = HostSide(COMMAND_KEY)

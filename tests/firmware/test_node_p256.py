@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ecdsa.util import sigencode_string
 from node import p256
+from node.cose import public_key_id
 from node.mac import hmac_sha256
 from oracle import key_id, public_key, signing_key
 
@@ -131,7 +132,7 @@ def test_signing_pauses_between_columns(table: bytes) -> None:
 
 def test_kid_is_the_start_of_the_digest_of_the_spki(table: bytes) -> None:
     public = p256.Signer(table).public_key(RFC6979_KEY)
-    assert p256.public_key_id(public) == key_id(public)
+    assert public_key_id(public) == key_id(public)
 
 
 def test_random_scalar_draws_again_outside_the_order(monkeypatch: pytest.MonkeyPatch) -> None:

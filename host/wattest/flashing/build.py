@@ -55,7 +55,7 @@ def build_firmware(
 
     Args:
         config: the content of ``/node.json``, docs/firmware.md.
-        p256_table_bytes: 16,384 or 32,768.
+        p256_table_bytes: 16,384 or 32,768; 0 for a node whose secure element signs.
         chip: what the modules are compiled for; bytecode is the same for every chip.
 
     Raises:
@@ -63,7 +63,8 @@ def build_firmware(
     """
     files = dict(_modules(_ARCHITECTURES[chip]))
     files["node.json"] = json.dumps(dict(config), sort_keys=True, separators=(",", ":")).encode()
-    files["p256.tbl"] = p256_table(p256_table_bytes)
+    if p256_table_bytes:
+        files["p256.tbl"] = p256_table(p256_table_bytes)
     return FirmwareBuild(files=files, cfg=config_digest(files))
 
 
