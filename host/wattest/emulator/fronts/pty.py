@@ -23,6 +23,7 @@ if sys.platform != "win32":
     import tty as _tty
 
 _READ_BYTES = 4096
+_UNREAD_BYTES_MAX = 1 << 20  # a flashing stub sends 64 blocks of 4096 bytes ahead of the tool
 
 
 class PtyFront:
@@ -60,6 +61,7 @@ class PtyFront:
         self._users = 0
         self._used = False
         self._reading = False
+        self._unread = bytearray()
         self.address = os.ttyname(slave)
         try:
             self._make_link()
@@ -86,6 +88,8 @@ class PtyFront:
         if self._openings is None and not self._reading and self._is_open():
             self._used = True
             self._listen(True)
+        if self._unread:
+            self._flush()
 
     def close(self) -> None:
         """Take the terminal away; the board goes on."""
@@ -142,6 +146,7 @@ class PtyFront:
                 self._hang_up()
 
     def _hang_up(self) -> None:
+        self._unread.clear()
         if self._used:
             self._used = False
             self._board.hang_up()
@@ -170,8 +175,15 @@ class PtyFront:
         self.address = str(self._link)
 
     def _send(self, _t_ns: int, data: bytes) -> None:
-        while data:
+        if len(self._unread) + len(data) <= _UNREAD_BYTES_MAX:
+            self._unread += data
+        self._flush()
+        if not self._reading:
+            self._unread.clear()  # there is nobody to wait for
+
+    def _flush(self) -> None:
+        while self._unread:
             try:
-                data = data[os.write(self._master, data) :]
+                del self._unread[: os.write(self._master, self._unread)]
             except BlockingIOError:
                 return
