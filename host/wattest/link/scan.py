@@ -132,7 +132,7 @@ class Whereabouts:
         if known is None:
             if not _finds_itself(self._address):
                 self._known = self._look_up()  # it may not have been there at first
-            return self._address
+            return find_usb(self._address, lister=self._lister)
         there = [port for port in self._lister() if _is_same_plug(port, known)]
         if len(there) > 1:
             there = [port for port in there if port.location == known.location]

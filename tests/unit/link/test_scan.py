@@ -111,6 +111,14 @@ def test_board_that_is_plugged_in_later_is_known_from_then_on() -> None:
     assert whereabouts.now() == "/dev/ttyACM8"
 
 
-@pytest.mark.parametrize("address", ["/dev/ttyS0", "/dev/pts/4", "socket://host:1", "usb:1-4.2"])
+@pytest.mark.parametrize("address", ["/dev/ttyS0", "/dev/pts/4", "socket://host:1"])
 def test_what_is_no_usb_port_stays_where_it_was(address: str) -> None:
     assert Whereabouts(address, lister=lambda: [TTY, C3]).now() == address
+
+
+def test_socket_that_was_asked_for_is_looked_up_anew_each_time() -> None:
+    there = [C3]
+    whereabouts = Whereabouts("usb:1-4.2", lister=lambda: there)
+    assert whereabouts.now() == "/dev/ttyACM0"
+    there[0] = usb("/dev/ttyACM4", "7C:DF:A1:00:00:09", "1-4.2")
+    assert whereabouts.now() == "/dev/ttyACM4"
