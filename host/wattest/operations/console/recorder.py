@@ -36,6 +36,7 @@ _SLICE_S: Final = 0.1
 _RETRY_S: Final = 0.1
 _RETRY_REMOTE_S: Final = 1.0
 _JOIN_S: Final = 5.0
+_DRAIN_S: Final = 0.3
 
 
 class Recorder:
@@ -178,12 +179,15 @@ class Recorder:
 
     def _end(self) -> None:
         port, self._port = self._port, None
-        if port is not None:
-            port.close()
         try:
+            if port is not None:
+                self._drain(port)
             self._note("stopped", why="its recorder has ended")
         except WattestError as exc:
             self.error = self.error or exc
+        finally:
+            if port is not None:
+                port.close()
         self._desk.nudge()
 
     def _first(self, wait: bool) -> Port | None:
@@ -228,8 +232,10 @@ class Recorder:
         self._pause(_SLICE_S)
 
     def _drain(self, port: Port) -> None:
+        """Read what has arrived; a board that never stops talking gets no more than a moment."""
+        until_s = time.monotonic() + _DRAIN_S
         try:
-            while data := port.read(_READ_BYTES, 0.0):
+            while time.monotonic() < until_s and (data := port.read(_READ_BYTES, 0.0)):
                 self._keep(data)
         except LinkClosed:
             return

@@ -1,0 +1,133 @@
+"""The recorder beside an emulated board: its log against what the board really put out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from board_harness import Bench
+from port_harness import GIVE_UP_S, Served, run_tool, serving
+
+from wattest.operations.console.lease import port_lease
+from wattest.operations.console.log_file import ChunkKind, read_log
+from wattest.operations.console.recorder import Recorder
+
+pytestmark = pytest.mark.emulated
+
+SPEAKS = """
+import sys, time
+from machine import reset_cause
+print("boot, cause", reset_cause())
+for number in range(100_000):
+    sys.stdout.buffer.write(bytes(range(256)))
+    print("line", number)
+    time.sleep_ms(20)
+"""
+QUIET = 'print("quiet now")\n'
+
+
+@pytest.fixture(autouse=True)
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    folder = Path(tempfile.mkdtemp(prefix="wattest-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.close()
+
+
+def power_on(bench: Bench, program: str) -> None:
+    bench.board.install({"main.py": program.encode()})
+    bench.board.power_on()
+
+
+def received(log: Path, *, events: tuple[str, ...] = ()) -> list[bytes]:
+    """Return what the log holds of the board, cut where one of the events happened."""
+    parts = [b""]
+    for chunk in read_log(log):
+        if chunk.kind is ChunkKind.RECEIVED:
+            parts[-1] += chunk.data
+        elif chunk.note.get("event") in events:
+            parts.append(b"")
+    return parts
+
+
+def wait_for(log: Path, said: bytes) -> None:
+    """Wait until the recorder has read this."""
+    until_s = time.monotonic() + GIVE_UP_S
+    while said not in received(log)[0]:
+        assert time.monotonic() < until_s, f"{said!r} is not in the log"
+
+
+def put_out(port: Served, bench: Bench) -> bytes:
+    """Return all that the board ever put on its wire."""
+    return port.call(lambda: bytes(bench.output))
+
+
+def test_log_is_what_the_board_put_out_from_its_power_on(bench: Bench, tmp_path: Path) -> None:
+    with serving(bench.board) as port, Recorder(port.address, tmp_path):
+        port.call(lambda: power_on(bench, SPEAKS))
+        wait_for(tmp_path, b"line 60\r\n")
+        port.call(bench.board.power_off)
+        wait_for(tmp_path, put_out(port, bench)[-20:])
+        port.call(lambda: power_on(bench, QUIET))
+        wait_for(tmp_path, b">>> ")
+        assert received(tmp_path) == [put_out(port, bench)]
+
+
+def test_what_the_board_said_before_the_recorder_began_is_in_its_log(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with serving(bench.board) as port:
+        port.call(lambda: power_on(bench, QUIET))
+        port.wait_until(lambda: bench.output.endswith(b">>> "), "prompt")
+        with Recorder(port.address, tmp_path):
+            wait_for(tmp_path, b">>> ")
+        assert received(tmp_path) == [put_out(port, bench)]
+
+
+def test_tool_takes_the_port_over_and_the_log_says_from_when_to_when(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with serving(bench.board) as port, Recorder(port.address, tmp_path):
+        port.call(lambda: power_on(bench, SPEAKS))
+        wait_for(tmp_path, b"line 5\r\n")
+        with port_lease(port.address, holder="mpremote") as lease:
+            code, shown = run_tool("mpremote", "connect", port.address, "eval", "6*7")
+            assert (code, shown) == (0, "42\n")
+            port.call(bench.board.power_off)
+            at = len(put_out(port, bench))
+            with lease.listen():
+                port.call(lambda: power_on(bench, QUIET))
+                wait_for(tmp_path, b"quiet now\r\n")
+        wait_for(tmp_path, b">>> ")
+        whole = put_out(port, bench)
+    before, after = received(tmp_path, events=("lent",))
+    assert whole.startswith(before)
+    assert b"line 5\r\n" in before
+    assert after.endswith(whole[at:])
+    assert whole[at:].startswith(b"ets ")
+    assert whole.endswith(after), "what came after the give-back is all there"
+
+
+def test_node_that_resets_over_and_over_is_told_once(bench: Bench, tmp_path: Path) -> None:
+    bench = Bench()
+    resets = 'import machine\nprint("sensor: no answer")\nmachine.reset()\n'
+    with serving(bench.board) as port, Recorder(port.address, tmp_path):
+        port.call(lambda: power_on(bench, resets))
+        port.wait_until(lambda: bench.output.count(b"rst:0x") >= 12, "12 starts")
+        port.call(bench.board.power_off)
+        wait_for(tmp_path, put_out(port, bench)[-200:])
+        assert received(tmp_path) == [put_out(port, bench)]
+    notes = [c.note for c in read_log(tmp_path) if c.note.get("event") == "boot-loop"]
+    assert [note["starts"] for note in notes] == [5]
+    assert notes[0]["before"][-1] == {"cause": "SW_CPU_RESET", "said": "sensor: no answer"}
