@@ -29,6 +29,7 @@ def test_every_board_of_the_project_loads():
     assert board_names() == (
         "emulated-esp32",
         "emulated-esp32-ade7953",
+        "emulated-esp32-atecc608",
         "emulated-esp32-pzem",
         "emulated-esp32-s0",
         "emulated-esp32c3",

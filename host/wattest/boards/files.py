@@ -16,6 +16,7 @@ from wattest.boards.model import (
     MeterRating,
     MicroPythonImage,
     Relay,
+    SecureElement,
     UsbId,
     measurement_constants,
 )
@@ -26,6 +27,7 @@ from wattest.errors import ConfigError
 from wattest.tables import Table, read_table
 
 _CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
+ELEMENT_FREQUENCY_HZ_MAX = 100_000
 _RESET_CAUSES = (
     "power_on",
     "hard",
@@ -81,7 +83,7 @@ def _read_board(table: Table, name: str) -> Board:
         meter=_meter(table.table("meter")),
         memory=Memory(
             heap_bytes=memory.integer("heap_bytes", minimum=64 * 1024, maximum=8 << 20),
-            p256_table_bytes=_one_of(memory, "p256_table_bytes", (16_384, 32_768)),
+            p256_table_bytes=_one_of(memory, "p256_table_bytes", (0, 16_384, 32_768)),
             rtc_bytes=memory.integer("rtc_bytes", minimum=64, maximum=8192),
         ),
         usb=tuple(_usb(entry) for entry in table.tables("usb")),
@@ -91,6 +93,7 @@ def _read_board(table: Table, name: str) -> Board:
             baud=link.integer("baud", minimum=9600, maximum=3_000_000),
         ),
         reset_causes=_reset_causes(table.table("reset_cause")),
+        secure_element=_secure_element(table) if "secure_element" in table else None,
     )
     memory.finish()
     link.finish()
@@ -105,6 +108,7 @@ def _check(board: Board, table: Table) -> None:
     if not meter.ist_ma < meter.iref_ma <= meter.imax_ma:
         raise table.error("meter.iref_ma", "ist_ma < iref_ma <= imax_ma expected")
     check_sensor(board, table)
+    _check_element(board, table)
     _check_pins(board, table)
     if board.journal.total_bytes > board.flash.vfs_bytes // 2:
         raise table.error(
@@ -119,11 +123,36 @@ def _check(board: Board, table: Table) -> None:
         raise ConfigError(message, path=table.path, key=exc.key, hint=exc.hint) from None
 
 
+def _check_element(board: Board, table: Table) -> None:
+    """Either an element signs or the table does; the element's wake pulse needs a slow bus."""
+    element = board.secure_element
+    if (element is None) == (board.memory.p256_table_bytes == 0):
+        raise table.error(
+            "memory.p256_table_bytes",
+            f"{'16384 or 32768' if element is None else '0, as the secure element signs'} "
+            f"expected, got {board.memory.p256_table_bytes}",
+        )
+    if element is None:
+        return
+    if element.i2c.frequency_hz > ELEMENT_FREQUENCY_HZ_MAX:
+        raise table.error(
+            "secure_element.i2c.frequency_hz" if element.i2c != board.i2c else "i2c.frequency_hz",
+            f"at most {ELEMENT_FREQUENCY_HZ_MAX} expected with a secure element, "
+            f"got {element.i2c.frequency_hz}",
+            hint="it wakes when SDA is low for 60 us: eight bits",
+        )
+    if element.i2c.id == board.i2c.id and element.i2c != board.i2c:
+        raise table.error("secure_element.i2c.id", f"another bus expected, got {element.i2c.id}")
+
+
 def _check_pins(board: Board, table: Table) -> None:
     """A pin has one purpose, and what is wired to it must let the chip boot."""
     used = [("i2c", board.i2c.scl_pin), ("i2c", board.i2c.sda_pin)]
     if board.uart is not None:
         used += [("uart", board.uart.tx_pin), ("uart", board.uart.rx_pin)]
+    element = board.secure_element
+    if element is not None and element.i2c != board.i2c:
+        used += [("secure_element.i2c", pin) for pin in (element.i2c.scl_pin, element.i2c.sda_pin)]
     if isinstance(board.sensor, S0Wiring):
         used.append(("sensor.pin", board.sensor.pin))
     boot_pins = {boot.pin for boot in board.boot_pins}
@@ -213,6 +242,18 @@ def _i2c(table: Table) -> I2cWiring:
         raise table.error("sda_pin", f"a pin other than SCL expected, got {wiring.sda_pin}")
     table.finish()
     return wiring
+
+
+def _secure_element(board: Table) -> SecureElement:
+    table = board.table("secure_element")
+    element = SecureElement(
+        chip=table.choice("chip", ("atecc608",)),
+        address=table.integer("address", 0x60, minimum=0x08, maximum=0x77),
+        slot=table.integer("slot", 0, maximum=15),
+        i2c=_i2c((table if "i2c" in table else board).table("i2c")),
+    )
+    table.finish()
+    return element
 
 
 def _meter(table: Table) -> MeterRating:

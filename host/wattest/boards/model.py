@@ -71,6 +71,23 @@ class I2cWiring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecureElement:
+    """The chip that has the node's key and signs with it.
+
+    Args:
+        chip: ``atecc608``.
+        address: 7-bit I2C address.
+        slot: its slot that holds the key, 0..15.
+        i2c: its bus, at most 100 kHz; may be the one of the sensor.
+    """
+
+    chip: str
+    address: int
+    slot: int
+    i2c: I2cWiring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UartWiring:
     """A serial port of the chip, other than the console."""
 
@@ -119,7 +136,7 @@ class MeterRating:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """RAM the firmware may count on, bytes."""
+    """RAM the firmware may count on, bytes; no signer's table with a secure element."""
 
     heap_bytes: int
     p256_table_bytes: int
@@ -206,6 +223,7 @@ class Board:
         i2c_target: the chip can play a sensor for another board.
         i2c: the bus of its chips, sensor or other.
         uart: the port of a sensor that has one, or None.
+        secure_element: what has the node's key; None: the node has it, in NVS.
         reset_causes: event -> value of machine.reset_cause().
     """
 
@@ -228,6 +246,7 @@ class Board:
     boot_pins: tuple[BootPin, ...]
     link: ConsoleLink
     reset_causes: tuple[tuple[str, int], ...]
+    secure_element: SecureElement | None = None
 
     @property
     def constants(self) -> MeasurementConstants:

@@ -59,6 +59,16 @@ def node_config(
         config["uart_id"] = board.uart.id
         config["uart_tx"] = board.uart.tx_pin
         config["uart_rx"] = board.uart.rx_pin
+    element = board.secure_element
+    if element is not None:
+        config |= {
+            "element_address": element.address,
+            "element_slot": element.slot,
+            "element_i2c_id": element.i2c.id,
+            "element_i2c_scl": element.i2c.scl_pin,
+            "element_i2c_sda": element.i2c.sda_pin,
+            "element_i2c_freq_hz": element.i2c.frequency_hz,
+        }
     if serial is not None:
         config["serial"] = serial
     if ueid is not None:

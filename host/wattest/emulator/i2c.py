@@ -181,6 +181,16 @@ class I2cBus:
         """
         self._faults.remove(fault)
 
+    def fit(self, address: int, device: I2cDevice) -> None:
+        """Solder one more device to the bus.
+
+        Raises:
+            ValueError: there is one at that address, or it is no address.
+        """
+        if not 0x08 <= address <= 0x77 or address in self._devices:
+            raise ValueError(f"no free I2C address: 0x{address:x}")
+        self._devices[address] = device
+
     def device(self, address: int) -> I2cDevice | None:
         """Return the device at ``address``, or None."""
         return self._devices.get(address)
