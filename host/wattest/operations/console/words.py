@@ -61,7 +61,9 @@ def record_line(record: Record) -> str:
             name = REGISTER_NAMES.get(register.obis, register.obis.hex())
             unit = UNITS.get(register.unit, f"unit {register.unit}")
             words.append(f"{_SHORT.get(name, name)} {number} {unit}".rstrip())
-    words.append(f"status {record.status}{record.err}")
+    words.append(f"status {record.status}{f' err {record.err}' if record.err else ''}")
+    if record.input:
+        words.append(f"input {record.input.name.lower()}")
     return ", ".join(words)
 
 
