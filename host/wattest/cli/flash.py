@@ -1,4 +1,4 @@
-"""``wattest flash``: MicroPython and the node's files on a board, checked by what it then signs."""
+"""``wattest flash``: MicroPython and the node's files on a board; checked by what it signs."""
 
 from __future__ import annotations
 

@@ -37,8 +37,6 @@ _SIGNS: Final = (
     "disconnected",
     "Bad file descriptor",
     "Serial data stream",
-    "Invalid SLIP",
-    "Corrupt data",
     "[Ss]ocket",
 )
 _STOPPED: Final = "|".join(_SIGNS)
@@ -62,7 +60,12 @@ _MEANINGS: Final = (
         "the chip runs its application and did not enter its loader",
         "hold the BOOT button while pressing RESET, then try again",
     ),
-    (r"Failed to connect|No serial data received|Invalid head", "no ESP32 answers", _SILENT),
+    (r"Failed to connect|No serial data received", "no ESP32 answers", _SILENT),
+    (
+        r"Invalid head|Invalid SLIP|Corrupt data|No more data|noise",
+        "bytes were lost on the line",
+        "try again with a lower --baud, or another cable",
+    ),
     (
         r"MD5 of file does not match|written flash region is empty",
         "what was written reads back differently",

@@ -119,12 +119,15 @@ class _Listener:
 
     @property
     def said(self) -> str:
-        """The last line of text, for an error."""
-        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
-        telling = [line for line in lines if line.strip("> ")]
-        if not telling:
+        """The line of text that tells most, for an error."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip("> \r")]
+        if not lines:
             return "and it printed nothing"
-        return f"it printed: {telling[-1][-_SAID_CHARS:]}"
+        # A board at its prompt answers our greeting with an error of its own, so that comes last.
+        ours = [line for line in lines if line.startswith("wattest: ")]
+        banners = [index for index, line in enumerate(lines) if line.startswith("MicroPython v")]
+        before = lines[: banners[0]] if banners else lines
+        return f"it printed: {(ours or before or lines)[-1][:_SAID_CHARS]}"
 
     def take(self, data: bytes) -> BootSeen | None:
         """Look at what came; the proven boot record once it is there."""
