@@ -6,6 +6,7 @@ object but through :meth:`Vault.private_key_for_tests`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,6 +43,10 @@ class Vault:
         seed: of all its random numbers and of its serial number; two chips, two seeds.
         locked: configuration and data zones are locked, as they must be for use.
         key_slots: slots that hold P-256 private keys which sign and can be made anew.
+
+    Attributes:
+        serial_number: 9 bytes.
+        changes: how often the EEPROM was written.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Vault:
             self._config[_LOCK_VALUE] = self._config[_LOCK_CONFIG] = _LOCKED
         self._keys: dict[int, int] = {}
         self._counters = [0, 0]
+        self.changes = 0
         self.forget()
         self._commands: dict[int, Callable[[int, int, bytes], bytes]] = {
             Opcode.READ: self._read,
@@ -75,6 +81,30 @@ class Vault:
     def private_key_for_tests(self, slot: int) -> int | None:
         """Return the scalar in a slot, so that a test can look for it where it must not be."""
         return self._keys.get(slot)
+
+    def image(self) -> bytes:
+        """Return the EEPROM, private keys and all: for a chip that outlives the program."""
+        keys = {str(slot): f"{key:064x}" for slot, key in sorted(self._keys.items())}
+        content = {"config": self._config.hex(), "counters": self._counters, "keys": keys}
+        return json.dumps(content).encode()
+
+    def restore(self, image: bytes) -> None:
+        """Take over what :meth:`image` returned; random numbers stay those of the seed.
+
+        Raises:
+            ValueError: it is no such image.
+        """
+        try:
+            content = json.loads(image)
+            config = bytes.fromhex(content["config"])
+            counters = [int(count) for count in content["counters"]]
+            keys = {int(slot): int(key, 16) for slot, key in content["keys"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no image of a secure element: {error!r}") from error
+        if len(config) != CONFIG_BYTES or len(counters) != 2:
+            raise ValueError("no image of a secure element: sizes")
+        self._config, self._counters, self._keys = bytearray(config), counters, keys
+        self.serial_number = config[:4] + config[8:13]
 
     def forget(self) -> None:
         """Lose what is in RAM: sleep, watchdog, supply."""
@@ -125,6 +155,7 @@ class Vault:
         if p1 and (self._config[_LOCK_CONFIG] or self._counters[p2] >= _COUNTER_MAX):
             raise Refused(Status.EXECUTION_ERROR)
         self._counters[p2] += p1
+        self.changes += p1
         return self._counters[p2].to_bytes(4, "little")
 
     def _lock(self, p1: int, p2: int, data: bytes) -> bytes:
@@ -142,6 +173,7 @@ class Vault:
         if not p1 & 0x80 and (kind == 1 or p2 != int.from_bytes(crc16(self.config), "little")):
             raise Refused(Status.EXECUTION_ERROR)
         self._config[at] = _LOCKED
+        self.changes += 1
         return b"\x00"
 
     def _lock_slot(self, slot: int) -> None:
@@ -150,6 +182,7 @@ class Vault:
         bits = int.from_bytes(self._config[_SLOTS_LOCKED : _SLOTS_LOCKED + 2], "little")
         bits &= ~(1 << slot)
         self._config[_SLOTS_LOCKED : _SLOTS_LOCKED + 2] = bits.to_bytes(2, "little")
+        self.changes += 1
 
     # ---- keys --------------------------------------------------------------------------------
 
@@ -175,6 +208,7 @@ class Vault:
             if not config & 0x2000 or locked:
                 raise Refused(Status.EXECUTION_ERROR)
             self._keys[p2] = self._scalar()
+            self.changes += 1
         elif p2 not in self._keys or not key_config & 0x02:
             raise Refused(Status.EXECUTION_ERROR)
         numbers = _public_numbers(self._keys[p2])

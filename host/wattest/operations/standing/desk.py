@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 
 from wattest.emulator.board import SerialOptions
 from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, SocketFront, serve
@@ -23,6 +24,7 @@ from wattest.operations.standing.home import (
     read_bench,
     write_bench,
 )
+from wattest.operations.standing.kept_element import KeptElement
 from wattest.operations.standing.kept_flash import KeptFlash
 from wattest.operations.standing.options import BoardsOptions, BoardsReady, BoardUp
 from wattest.operations.standing.soak import Soak, SoakReport
@@ -192,6 +194,7 @@ class Desk:
         seat = _Seat(board=board)
         out = self._options.out
         if out is not None:
+            self._keep_element(out, board)
             kept = KeptFlash(out / f"{board.plan.name}.flash", board.flash)
             board.board.on_output(lambda _t_ns, _data: kept.sync())
             self._stack.callback(kept.sync)
@@ -210,6 +213,13 @@ class Desk:
         if seat.front is not None:
             self._stack.callback(seat.front.close)
         return seat
+
+    def _keep_element(self, out: Path, board: BareBoard) -> None:
+        """The element's EEPROM goes to its file before the flash that depends on it."""
+        element = self._bench.elements.get(board.plan.name)
+        if element is not None:
+            kept = KeptElement(out / f"{board.plan.name}.element", element.vault)
+            board.board.on_output(lambda _t_ns, _data: kept.sync())
 
     def _front(self, board: BareBoard, number: int) -> Front | None:
         options = self._options

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from wattest.boards import Board, node_config
 from wattest.boards.esp_image import split_combined
 from wattest.boards.esp_synthetic import synthetic_micropython
+from wattest.emulator.atecc608 import Atecc608
+from wattest.emulator.atecc608_vault import Vault
 from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring, SerialOptions
 from wattest.emulator.engine import load_engine
 from wattest.emulator.flash import FlashLayout, NorFlash
@@ -103,6 +105,10 @@ class EmulatedBench:
         ports: how the boards' serial ports behave, for tools; then a board starts only from a
             valid application image. None: the records are taken out of the boards directly.
         life: which life of the same boards this is; each draws its own chance, keys stay.
+
+    Attributes:
+        nodes: by name.
+        elements: the secure elements of boards that have one, by the board's name.
     """
 
     def __init__(
@@ -111,6 +117,7 @@ class EmulatedBench:
         self.world = World()
         self.seed = seed
         self.nodes: dict[str, BenchNode] = {}
+        self.elements: dict[str, Atecc608] = {}
         self._duration_ns = duration_ns
         self._ports = ports
         self._life = f"/{life}" if life else ""
@@ -163,7 +170,9 @@ class EmulatedBench:
         return BareBoard(plan=plan, board=board, flash=flash, chip=chip, bus=bus)
 
     def clone(self, name: str, *, flash: NorFlash | None = None) -> EmulatedBoard:
-        """Boot a second board from a copy of a node's flash: same key, same journal, own life.
+        """Boot a second board from a copy of a node's flash: same journal, own life.
+
+        The key is the same if it is in the flash; a secure element is not copied.
 
         Args:
             name: the node.
@@ -207,12 +216,31 @@ class EmulatedBench:
                 needs_application=self._ports is not None,
                 serial=self._ports or SerialOptions(),
             ),
-            buses=[I2cWiring(bus=bus, scl=pins.scl_pin, sda=pins.sda_pin)],
+            buses=[
+                I2cWiring(bus=bus, scl=pins.scl_pin, sda=pins.sda_pin),
+                *self._fit_element(plan.board, name, bus),
+            ],
             unique_id=b"\x02" + demo_key(self.seed, "mac", name)[:5],
             seed=int.from_bytes(demo_key(self.seed, "entropy", name + self._life)[:8]),
             name=name,
             world=self.world,
         )
+
+    def _fit_element(self, board: Board, name: str, bus: I2cBus) -> list[I2cWiring]:
+        """Solder the secure element to the sensor's bus; returns the bus of its own if it has one.
+
+        Elsewhere the key would be in the copy of a flash; here each board has its own chip.
+        """
+        element = board.secure_element
+        if element is None:
+            return []
+        vault = Vault(demo_key(self.seed, "element", name + self._life), key_slots=(element.slot,))
+        chip = self.elements[name] = Atecc608(vault, address=element.address)
+        if element.i2c == board.i2c:
+            bus.fit(element.address, chip)
+            return []
+        own = I2cBus({element.address: chip})
+        return [I2cWiring(bus=own, scl=element.i2c.scl_pin, sda=element.i2c.sda_pin)]
 
 
 def _write_interpreter(flash: NorFlash, board: Board) -> None:
