@@ -64,6 +64,11 @@ class Pins:
             if pin.driven is not None
         }
 
+    def forget_interrupts(self) -> None:
+        """The interpreter whose callbacks they are is gone."""
+        for pin in self._pins.values():
+            pin.irq_callback = pin.irq_edges = 0
+
     def drive(self, number: int, level: int | None) -> tuple[int, int] | None:
         """Drive a pin from outside, or let it go with None.
 
