@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from wattest.operations.control import RunControl
     from wattest.operations.events import NodeTotals, RunEvent, RunFinished
+    from wattest.operations.live.ports import PortsFile
 
 _COUNT_EVERY_MS = 10_000
 _HEAD = ("node", "import Wh", "export Wh", "readings")
@@ -34,7 +35,6 @@ def collect(args: argparse.Namespace) -> int:
         LinkClosed: at the end a port is gone that was there; what it sent is kept.
     """
     from wattest.operations.control import RunControl
-    from wattest.operations.live.collect import collect_live
     from wattest.operations.live.ports import read_ports
     from wattest.operations.standing.home import STATE_NAME, default_state_path
 
@@ -47,12 +47,10 @@ def collect(args: argparse.Namespace) -> int:
     if not is_headless(args):
         from wattest.tui import run_tui
 
-        finished = run_tui(
-            lambda: collect_live(file, out, control=control, duration_s=args.duration_s), control
-        )
+        finished = run_tui(lambda: _collected(args, file, out, control), control)
         return 0 if finished is None or finished.passed else 1
     with stopping_on_interrupt(control), stopping_on_terminate(control):
-        events = collect_live(file, out, control=control, duration_s=args.duration_s)
+        events = _collected(args, file, out, control)
         with closing(events):
             ended, gone = _follow(events, ProgressLine())
     if args.json:
@@ -65,6 +63,22 @@ def collect(args: argparse.Namespace) -> int:
             hint=f"plug it in and go on: what was collected is kept in {out}",
         )
     return 0 if ended.passed else 1
+
+
+def _collected(
+    args: argparse.Namespace, file: PortsFile, out: Path, control: RunControl
+) -> Generator[RunEvent]:
+    """Collect, and note in the boards' passports what is learnt about them."""
+    from wattest.operations.commission.home import Home
+    from wattest.operations.commission.passport_live import with_passports
+    from wattest.operations.commission.scan import slot_of
+    from wattest.operations.live.collect import collect_live
+
+    return with_passports(
+        collect_live(file, out, control=control, duration_s=args.duration_s),
+        Home.find(args.home),
+        slots={live.expected.name: slot_of(live.address) for live in file.ports},
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wattest.cli.options import Commands, add_json, duration_s
+from wattest.cli.options import Commands, add_home, add_json, duration_s
 from wattest.cli.output import has_terminal
 from wattest.errors import UsageError
 
@@ -52,6 +52,7 @@ def add_command(commands: Commands) -> None:
         metavar="T",
         help="with --live: stop after this time",
     )
+    add_home(parser)
     parser.add_argument(
         "--headless", action="store_true", help="with --live: lines instead of the interface"
     )
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
         return collect(args)
     given = {"--ports": args.ports, "--out": args.out, "--for": args.duration_s}
-    given |= {"--headless": args.headless, "--json": args.json}
+    given |= {"--home": args.home, "--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:
         raise UsageError(f"tui: {options[0]} goes with --live")
     if not has_terminal():
