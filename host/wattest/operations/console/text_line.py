@@ -37,23 +37,34 @@ class TextLine:
         text = self._pending + self._decoder.decode(data)
         self._pending = ""
         done: list[str] = []
+        *ended, rest = text.split("\n")
+        for line in ended:
+            self._take(line.removesuffix("\r"), done, is_whole=True)
+            done.append(self.end())
+        self._take(rest, done, is_whole=False)
+        return done
+
+    def _take(self, text: str, done: list[str], *, is_whole: bool) -> None:
+        """Take text without a line end; ``is_whole``: no sequence goes on after it."""
+        is_plain = text.isprintable() and self.cursor == len(self._chars)
+        if is_plain and len(self._chars) + len(text) <= LINE_CHARS_MAX:
+            self._chars.extend(text)
+            self.cursor += len(text)
+            return
         pos = 0
         while pos < len(text):
-            if text[pos] == "\x1b":
-                found = _SEQUENCE.match(text, pos)
-                if found is None and len(text) - pos < _SEQUENCE_CHARS_MAX:
-                    self._pending = text[pos:]
-                    return done
-                if found is not None:
-                    self._obey(found[1] or "", found[2] or "")
-                    pos = found.end()
-                    continue
-            if text[pos] == "\n" or len(self._chars) >= LINE_CHARS_MAX:
+            found = _SEQUENCE.match(text, pos) if text[pos] == "\x1b" else None
+            if found is not None:
+                self._obey(found[1] or "", found[2] or "")
+                pos = found.end()
+                continue
+            if text[pos] == "\x1b" and not is_whole and len(text) - pos < _SEQUENCE_CHARS_MAX:
+                self._pending = text[pos:]
+                return
+            if len(self._chars) >= LINE_CHARS_MAX:
                 done.append(self.end())
-            if text[pos] != "\n":
-                self._put(text[pos])
+            self._put(text[pos])
             pos += 1
-        return done
 
     def end(self) -> str:
         """Finish the line and begin the next one; return the finished one."""
