@@ -12,11 +12,13 @@ from wattest.cli.boards_show import (
     board_lines,
     day,
     entry_as_json,
+    file_lines,
     moment,
     port_as_json,
     port_lines,
     story_as_json,
     story_lines,
+    wrapped,
 )
 from wattest.cli.options import Commands, Parser, add_home, add_json
 from wattest.cli.output import print_json, print_table
@@ -109,8 +111,8 @@ def _list(args: argparse.Namespace) -> int:
         ]
         print_json({"files": files, "known": [entry_as_json(entry) for entry in known]})
         return 0
-    rows = [(b.name, b.chip, b.sensor.chip, b.title) for b in boards]
-    print_table(("board file", "chip", "sensor", "what"), rows, left=4)
+    for line in file_lines(boards):
+        print(line)
     print()
     _print_known(args)
     return 0
@@ -168,7 +170,7 @@ def _scan(args: argparse.Namespace) -> int:
         for line in port_lines(port):
             print(line)
     for remark in scan.remarks:
-        print(f"({remark})")
+        print(wrapped(f"({remark})"))
     return 0
 
 

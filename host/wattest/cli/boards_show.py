@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,21 @@ def moment(time_ms: int | None) -> str:
 def day(time_ms: int | None) -> str:
     """Return the day of an instant, UTC."""
     return "-" if time_ms is None else _at(time_ms).strftime("%Y-%m-%d")
+
+
+def wrapped(text: str) -> str:
+    """Return a paragraph in the width of a terminal."""
+    return textwrap.fill(text, _WIDTH, subsequent_indent=" ")
+
+
+def file_lines(boards: Sequence[Board]) -> Iterator[str]:
+    """Yield the board files as a table; a title that is too long is cut."""
+    rows = [("board file", "chip", "sensor", "what")]
+    rows += [(board.name, board.chip, board.sensor.chip, board.title) for board in boards]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        lead = "".join(cell.ljust(width + 2) for cell, width in zip(row, widths, strict=False))
+        yield lead + textwrap.shorten(row[3], _WIDTH - len(lead), placeholder=" …")
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -151,7 +166,7 @@ def story_lines(story: BoardStory, now_ms: int) -> Iterator[str]:
     for place, key in enumerate(reversed(facts.keys)):
         until = "now" if key.until_ms is None else day(key.until_ms)
         yield from _entry("" if place else "key", f"{key.kid}  {day(key.since_ms)} to {until}")
-    yield from _entry("calibration", _calibration_text(facts, now_ms))
+    yield from _calibration_lines(facts, now_ms)
     failed = f", {facts.flash_failures} failed" if facts.flash_failures else ""
     yield from _entry("flashes", f"{facts.flashes}{failed}")
     resets = ", ".join(f"{cause} {number}" for cause, number in facts.resets) or "none seen"
@@ -160,7 +175,7 @@ def story_lines(story: BoardStory, now_ms: int) -> Iterator[str]:
         yield from _entry("failures", "none")
     else:
         last = f"{facts.failures}, last {day(facts.last_failure.at_ms)}: "
-        yield from _entry("failures", marked(last + _event_text(facts.last_failure)))
+        yield from _entry("failures", last + _event_text(facts.last_failure), paint=marked)
     if facts.wear is not None:
         wear = facts.wear
         yield from _entry(
@@ -201,20 +216,20 @@ def _firmware_lines(facts: BoardFacts) -> Iterator[str]:
         yield from _entry("image", f"SHA-256 {facts.image_sha256[:16]}…")
 
 
-def _calibration_text(facts: BoardFacts, now_ms: int) -> str:
+def _calibration_lines(facts: BoardFacts, now_ms: int) -> Iterator[str]:
     calibration = facts.calibration
     if calibration is None:
-        return marked("never")
-    words = f"{day(calibration.at_ms)}"
-    if calibration.text:
-        words += f", {calibration.text}"
+        yield from _entry("calibration", "never", paint=marked)
+        return
+    words = [day(calibration.at_ms), calibration.text]
+    yield from _entry("calibration", ", ".join(word for word in words if word))
     if calibration.due_ms is None:
-        return f"{words}, no due date"
-    words += f", due {day(calibration.due_ms)}"
-    if calibration.is_overdue(now_ms):
+        yield from _entry("", "no due date")
+    elif calibration.is_overdue(now_ms):
         late = (now_ms - calibration.due_ms) // _DAY_MS
-        return f"{words}: " + bad(f"OVERDUE by {late} days")
-    return f"{words}: " + good("holds")
+        yield from _entry("", f"due {day(calibration.due_ms)}: OVERDUE by {late} days", paint=bad)
+    else:
+        yield from _entry("", f"due {day(calibration.due_ms)}: holds", paint=good)
 
 
 def _story_events(events: Sequence[Event]) -> Iterator[str]:
@@ -300,13 +315,12 @@ def _traps(board: Board) -> Iterator[str]:
         yield "comes back under another USB identity when it resets into its ROM"
 
 
-def _entry(label: str, *paragraphs: str) -> Iterator[str]:
+def _entry(label: str, *paragraphs: str, paint: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield a labelled entry, wrapped; only its text takes the colour, which has no width."""
     for place, text in enumerate(paragraphs):
         lead = f"  {'' if place else label}".ljust(_LABEL + 2)
-        if "\x1b" in text:  # colours have no width
-            yield lead + text
-        else:
-            yield from _wrapped(text, lead)
+        for line in _wrapped(text, lead):
+            yield line[: len(lead)] + paint(line[len(lead) :])
 
 
 def _wrapped(text: str, lead: str) -> list[str]:
