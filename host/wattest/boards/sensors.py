@@ -48,6 +48,11 @@ class Ina228Wiring:
     adc_config: int
 
     @property
+    def voltage_max_mv(self) -> int:
+        """Largest voltage at VBUS, mV."""
+        return 85_000
+
+    @property
     def config(self) -> int:
         """Content of CONFIG: only ADCRANGE (bit 4) is used."""
         return self.adc_range << 4
@@ -129,6 +134,11 @@ class Ade7953Wiring:
         return isqrt(peak_ua * peak_ua // 2) // 1000
 
     @property
+    def voltage_max_mv(self) -> int:
+        """Largest RMS voltage it measures, mV."""
+        return self.full_scale_mv
+
+    @property
     def full_scale_uw(self) -> Fraction:
         """Active power of two full-scale sines in phase, µW."""
         peaks_uv = ADE7953_FULL_SCALE_UV**2 * self.voltage_divider
@@ -180,6 +190,11 @@ class Pzem004tWiring:
     full_scale_ma: int
 
     @property
+    def voltage_max_mv(self) -> int:
+        """Largest RMS voltage it measures, mV."""
+        return 260_000
+
+    @property
     def starting_ma(self) -> int:
         """Current below which the module shows and counts nothing, mA."""
         return 20 if self.full_scale_ma > 10_000 else 10
@@ -211,6 +226,11 @@ class S0Wiring:
     impulses_per_kwh: int
     pulse_ms: int
     exporting: bool
+
+    @property
+    def voltage_max_mv(self) -> int:
+        """Largest voltage of the meter behind it, mV: no board file states more."""
+        return 400_000
 
     @property
     def milliwatthours_per_count(self) -> Fraction:

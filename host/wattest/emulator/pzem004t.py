@@ -135,7 +135,8 @@ class Pzem004t:
             return self._write(first, second, body)
         words = self._input_words(t_ns) if function == _READ_INPUT else self._holding_words()
         start = 0 if function == _READ_INPUT else 1
-        if not start <= first < start + len(words) or not 1 <= second <= start + len(words) - first:
+        left = start + len(words) - first
+        if first < start or not 1 <= second <= left:
             return bytes((function | 0x80, _ILLEGAL_ADDRESS))
         found = words[first - start : first - start + second]
         return bytes((function, 2 * second)) + b"".join(word.to_bytes(2) for word in found)

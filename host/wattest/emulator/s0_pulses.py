@@ -1,4 +1,4 @@
-"""A meter with an S0 output on a pin of an emulated board: pulses at the exact times of its energy.
+"""A meter with an S0 output on a pin of an emulated board: pulses at the times of its energy.
 
 The meter lives by itself: it goes on while the node is off, and what it pulses then nobody counts.
 The output closes for a pulse, so a pin with a pull-up goes low.

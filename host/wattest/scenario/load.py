@@ -19,7 +19,7 @@ from wattest.units import (
     format_duration,
 )
 
-_SENSOR_VOLTAGE_MAX_UV = 85_000_000
+_INA228_VOLTAGE_MAX_MV = 85_000
 
 
 class Origin(StrEnum):
@@ -118,12 +118,19 @@ class LoadProfile:
         )
 
     def check_range(
-        self, *, un_mv: int, imax_ma: int, path: str, key: str, scale_key: str = "scale"
+        self,
+        *,
+        un_mv: int,
+        imax_ma: int,
+        path: str,
+        key: str,
+        scale_key: str = "scale",
+        voltage_max_mv: int = _INA228_VOLTAGE_MAX_MV,
     ) -> None:
         """Refuse a load the node's meter was never made for.
 
-        Power beyond Un * Imax and current beyond Imax are refused; so is a voltage beyond the
-        sensor's 85 V.
+        Power beyond Un * Imax and current beyond Imax are refused; so is a voltage beyond what
+        its sensor can stand.
 
         Raises:
             ConfigError: where and by how much, with a scale that would fit.
@@ -141,13 +148,14 @@ class LoadProfile:
                 key=key,
                 hint=f"set {scale_key} to at most {format_decimal(fit, 3)}",
             )
-        self._check_voltage(path, key)
+        self._check_voltage(voltage_max_mv, path, key)
         self._check_current(imax_ma, path, key)
 
-    def _check_voltage(self, path: str, key: str) -> None:
-        if self._voltage.maximum > _SENSOR_VOLTAGE_MAX_UV:
+    def _check_voltage(self, voltage_max_mv: int, path: str, key: str) -> None:
+        if self._voltage.maximum > voltage_max_mv * 1000:
             raise ConfigError(
-                f"at most 85 V expected, got {format_decimal(self._voltage.maximum / 10**6, 1)} V",
+                f"at most {voltage_max_mv // 1000} V expected, "
+                f"got {format_decimal(self._voltage.maximum / 10**6, 1)} V",
                 path=path,
                 key=key,
                 hint="scale the voltage column to the board's nominal voltage",

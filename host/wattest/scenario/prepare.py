@@ -23,6 +23,7 @@ from wattest.scenario.household import household_power
 from wattest.scenario.load import LoadProfile, Origin
 from wattest.scenario.model import NodeSpec, Scenario
 from wattest.scenario.piecewise import Piecewise
+from wattest.scenario.sensor_fit import check_sensor_fits
 from wattest.scenario.spec import (
     ConstantSpec,
     CsvSpec,
@@ -137,8 +138,13 @@ class _Builder:
             profile = self._generated(spec, spec.load, board.meter.un_mv, key)
         where = str(spec.load.path) if isinstance(spec.load, CsvSpec) else self._scenario.path
         profile.check_range(
-            un_mv=board.meter.un_mv, imax_ma=board.meter.imax_ma, path=where, key=key
+            un_mv=board.meter.un_mv,
+            imax_ma=board.meter.imax_ma,
+            path=where,
+            key=key,
+            voltage_max_mv=board.sensor.voltage_max_mv,
         )
+        check_sensor_fits(self._scenario, number, board, profile)
         return PreparedNode(
             spec=spec,
             board=board,

@@ -18,12 +18,13 @@ from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring, Serial
 from wattest.emulator.engine import load_engine
 from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.emulator.i2c import I2cBus
-from wattest.emulator.ina228 import ChipErrors, Ina228
+from wattest.emulator.ina228 import ChipErrors
 from wattest.emulator.nvs import NvsStore
 from wattest.emulator.world import World
 from wattest.flashing import build_firmware
 from wattest.operations.expected import ExpectedNode
 from wattest.operations.virtual.demo_keys import demo_key
+from wattest.operations.virtual.fitted import FittedSensor, fit_sensor
 from wattest.scenario import LoadProfile
 from wattest.verify import EnrolmentKind
 
@@ -85,8 +86,7 @@ class BareBoard:
     plan: NodePlan
     board: EmulatedBoard
     flash: NorFlash
-    chip: Ina228
-    bus: I2cBus
+    sensor: FittedSensor
 
 
 @dataclass(slots=True)
@@ -155,8 +155,7 @@ class EmulatedBench:
             ),
             board=bare.board,
             flash=bare.flash,
-            chip=bare.chip,
-            bus=bare.bus,
+            sensor=bare.sensor,
         )
         self.nodes[plan.name] = node
         return node
@@ -164,10 +163,10 @@ class EmulatedBench:
     def add_bare(self, plan: NodePlan) -> BareBoard:
         """Take a board with erased flash; it stays off."""
         flash = NorFlash(plan.board.flash.size_bytes)
-        chip, bus = self._sensor(plan)
-        board = self._board(plan, plan.name, flash, bus)
+        sensor = self._sensor(plan)
+        board = self._board(plan, plan.name, flash, sensor)
         self._boards.append(board)
-        return BareBoard(plan=plan, board=board, flash=flash, chip=chip, bus=bus)
+        return BareBoard(plan=plan, board=board, flash=flash, sensor=sensor)
 
     def clone(self, name: str, *, flash: NorFlash | None = None) -> EmulatedBoard:
         """Boot a second board from a copy of a node's flash: same journal, own life.
@@ -179,8 +178,8 @@ class EmulatedBench:
             flash: an earlier copy; default is one made now.
         """
         node = self.nodes[name]
-        _, bus = self._sensor(node.plan)
-        copy = self._board(node.plan, f"{name} clone", flash or node.flash.copy(), bus)
+        sensor = self._sensor(node.plan)
+        copy = self._board(node.plan, f"{name} clone", flash or node.flash.copy(), sensor)
         copy.power_on()
         return copy
 
@@ -198,14 +197,15 @@ class EmulatedBench:
         for board in self._boards:
             board.close()
 
-    def _sensor(self, plan: NodePlan) -> tuple[Ina228, I2cBus]:
+    def _sensor(self, plan: NodePlan) -> FittedSensor:
         feeder = DelayedLoad(plan.load, start_ns=PRE_ROLL_NS, duration_ns=self._duration_ns)
-        chip = Ina228(feeder, shunt_uohm=plan.board.sensor.shunt_uohm, errors=plan.chip_errors)
-        return chip, I2cBus({plan.board.sensor.address: chip})
+        return fit_sensor(plan.board, feeder, plan.chip_errors)
 
-    def _board(self, plan: NodePlan, name: str, flash: NorFlash, bus: I2cBus) -> EmulatedBoard:
+    def _board(
+        self, plan: NodePlan, name: str, flash: NorFlash, sensor: FittedSensor
+    ) -> EmulatedBoard:
         pins = plan.board.i2c
-        return EmulatedBoard(
+        board = EmulatedBoard(
             self._engine,
             flash=flash,
             wiring=BoardWiring(
@@ -217,14 +217,16 @@ class EmulatedBench:
                 serial=self._ports or SerialOptions(),
             ),
             buses=[
-                I2cWiring(bus=bus, scl=pins.scl_pin, sda=pins.sda_pin),
-                *self._fit_element(plan.board, name, bus),
+                I2cWiring(bus=sensor.bus, scl=pins.scl_pin, sda=pins.sda_pin),
+                *self._fit_element(plan.board, name, sensor.bus),
             ],
             unique_id=b"\x02" + demo_key(self.seed, "mac", name)[:5],
             seed=int.from_bytes(demo_key(self.seed, "entropy", name + self._life)[:8]),
             name=name,
             world=self.world,
         )
+        sensor.connect(board, self.world)
+        return board
 
     def _fit_element(self, board: Board, name: str, bus: I2cBus) -> list[I2cWiring]:
         """Solder the secure element to the sensor's bus; returns the bus of its own if it has one.

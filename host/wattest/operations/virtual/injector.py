@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from wattest.emulator.board import EmulatedBoard
 from wattest.emulator.flash import NorFlash
-from wattest.emulator.i2c import BitErrorFault, I2cFault, NackFault, StuckBusFault
 from wattest.operations.collector import Collector
 from wattest.operations.virtual.bench import EmulatedBench
 from wattest.operations.virtual.links import Links, Tap, Wire
@@ -29,9 +28,6 @@ from wattest.wire import (
 )
 from wattest.wire.message import FrameKind
 from wattest.wire.record_schema import BODY_KEY
-
-WRONG_DEVICE_ID = 0x2260
-"""An INA226 answers so: same package, same address, other registers."""
 
 _HELD = frozenset(
     {
@@ -170,28 +166,20 @@ class Injector:
 
     def bus_nack(self, fault: Fault) -> Undo:
         """Let the sensor stop answering."""
-        return self._on_bus(fault, NackFault(None))
+        return self._bench.nodes[fault.node].sensor.silence()
 
     def bus_stuck(self, fault: Fault) -> Undo:
-        """Hold SDA low."""
-        return self._on_bus(fault, StuckBusFault())
+        """Hold the sensor's line low."""
+        return self._bench.nodes[fault.node].sensor.hold_line()
 
     def bus_bits(self, fault: Fault) -> Undo:
         """Turn a bit in every so many reads."""
-        return self._on_bus(fault, BitErrorFault(None, every=fault.every, bit=fault.bit))
+        return self._bench.nodes[fault.node].sensor.disturb(fault.every, fault.bit)
 
     def wrong_chip(self, fault: Fault) -> Undo:
-        """Put another part at the sensor's address; later put the right one back."""
-        node = self._bench.nodes[fault.node]
-        right = node.chip.device_id
-        node.chip.device_id = WRONG_DEVICE_ID
-        node.chip.power_on(self._bench.world.now_ns)
-
-        def restore() -> None:
-            node.chip.device_id = right
-            node.chip.power_on(self._bench.world.now_ns)
-
-        return restore
+        """Put another part in the sensor's place; later put the right one back."""
+        world = self._bench.world
+        return self._bench.nodes[fault.node].sensor.exchange(lambda: world.now_ns)
 
     def inject_input(self, fault: Fault) -> Undo:
         """Command the node to meter a made-up power."""
@@ -230,11 +218,6 @@ class Injector:
     def _command(self, node: str, op: Op, arg: int, arg2: int | None = None) -> None:
         self._collector.session(node).command(op, arg, arg2)
         self._links.pump(node)
-
-    def _on_bus(self, fault: Fault, trouble: I2cFault) -> Undo:
-        bus = self._bench.nodes[fault.node].bus
-        bus.add_fault(trouble)
-        return lambda: bus.remove_fault(trouble)
 
     def _once(self, node: str, change: Tap) -> Undo:
         """Change the next chunk that carries a record frame and that nobody has changed yet."""
