@@ -77,22 +77,20 @@ class Instrument:
         self._touched = True
         scpi.forget_errors()
         self._switch = self._find(dialect.switch)
-        scpi.send(f"{self._switch} OFF")
+        scpi.do(f"{self._switch} OFF")
         if dialect.function:
-            scpi.send(f"{dialect.function} {dialect.constant_current}")
+            scpi.do(f"{dialect.function} {dialect.constant_current}")
         if dialect.mode and (mode := scpi.ask(f"{dialect.mode}?")) != dialect.fixed:
             raise InstrumentError(
                 f"{scpi.name}: is in mode {mode!r}, expected {dialect.fixed!r}",
                 hint="a unit that has run a list leaves it only by a power cycle",
             )
         if dialect.kind is InstrumentKind.SUPPLY:
-            scpi.send(f"{dialect.voltage} {decimal(0)}")
-            scpi.send(f"{dialect.current} {decimal(dialect.current_max_ma * 1000)}")
+            limit = decimal(dialect.current_max_ma * 1000)
+            scpi.do(f"{dialect.voltage} {decimal(0)}", f"{dialect.current} {limit}")
         else:
-            scpi.send(f"{dialect.current} {decimal(0)}")
-        scpi.check("set up")
-        scpi.send(f"{self._switch} ON")
-        scpi.check("switch on")
+            scpi.do(f"{dialect.current} {decimal(0)}")
+        scpi.do(f"{self._switch} ON")
         self._voltage_uv = self.read_back().voltage_uv
         if dialect.kind is InstrumentKind.LOAD and self._voltage_uv < _VOLTAGE_MIN_UV:
             raise InstrumentError(
@@ -119,7 +117,6 @@ class Instrument:
             self._set_voltage(power_uw)
         else:
             self._set_current(power_uw)
-        self._scpi.check(f"set {decimal(power_uw)} W")
         read_back = self.read_back()
         self._voltage_uv = read_back.voltage_uv
         return read_back
@@ -142,8 +139,7 @@ class Instrument:
             return
         scpi = self._scpi
         try:
-            scpi.send(f"{self._switch} OFF")
-            state = scpi.ask(f"{self._switch}?")
+            state = scpi.ask(f"{self._switch} OFF\n{self._switch}?")
         except LinkError as exc:
             raise InstrumentError(
                 f"{scpi.name}: the output may still be ON: {exc}", hint="switch it off by hand"
@@ -163,7 +159,7 @@ class Instrument:
                 f"{decimal(current_ua)} A, more than {self._dialect.current_max_ma} mA",
                 hint="scale the load down",
             )
-        self._scpi.send(f"{self._dialect.current} {decimal(current_ua)}")
+        self._scpi.do(f"{self._dialect.current} {decimal(current_ua)}")
 
     def _set_voltage(self, power_uw: int) -> None:
         voltage_uv = isqrt(power_uw * self._resistance_mohm * 1000)
@@ -173,7 +169,7 @@ class Instrument:
                 f"{decimal(voltage_uv)} V, more than {self._dialect.voltage_max_mv} mV",
                 hint="scale the load down, or use a smaller resistor",
             )
-        self._scpi.send(f"{self._dialect.voltage} {decimal(voltage_uv)}")
+        self._scpi.do(f"{self._dialect.voltage} {decimal(voltage_uv)}")
 
     def _find(self, headers: Sequence[str]) -> str:
         """Return the first header that the unit knows."""

@@ -31,7 +31,7 @@ class Scpi:
         self._received = bytearray()
 
     def send(self, command: str) -> None:
-        """Send a command that has no answer.
+        """Send a command, or several lines of them.
 
         Raises:
             LinkError: the instrument is gone.
@@ -60,8 +60,7 @@ class Scpi:
             question: whose answer is 0, 1, ON or OFF.
         """
         self._received.clear()
-        self.send(question)
-        self.send("*ESR?")
+        self.send(f"{question}\n*ESR?")
         known = self._line(question).upper() in {"0", "1", "ON", "OFF"}
         if known:
             self._line("*ESR?")
@@ -101,25 +100,29 @@ class Scpi:
                 f"{self.name}: {question} expected a number, got {answer!r}"
             ) from None
 
-    def check(self, what: str) -> None:
-        """Ask for the oldest error and refuse if there is one.
+    def do(self, *commands: str) -> None:
+        """Send commands and make sure that the instrument takes them.
+
+        They go in one piece with the question for errors: over TCP a line behind another would
+        wait for the first one's delayed acknowledgement.
 
         Raises:
-            InstrumentError: it has one: names ``what`` was done, and the instrument's own text.
+            InstrumentError: it refuses: names the commands, and the instrument's own text.
+            LinkError: it is gone.
         """
-        answer = self.error()
-        if answer:
-            raise InstrumentError(f"{self.name}: {what}: the instrument says {answer}")
-
-    def error(self) -> str:
-        """Return the oldest queued error as the instrument words it, or ""."""
-        answer = self.ask(":SYSTem:ERRor?")
-        code = answer.split(",", 1)[0].strip().lstrip("+-")
-        return "" if code.isdigit() and int(code) == 0 else answer
+        answer = self.ask("\n".join((*commands, ":SYSTem:ERRor?")))
+        if not _is_no_error(answer):
+            done = ", ".join(commands)
+            raise InstrumentError(f"{self.name}: {done}: the instrument says {answer}")
 
     def forget_errors(self) -> None:
         """Clear status and errors of earlier users."""
         self.send("*CLS")
+
+
+def _is_no_error(answer: str) -> bool:
+    code = answer.split(",", 1)[0].strip().lstrip("+-")
+    return code.isdigit() and int(code) == 0
 
 
 def decimal(micro: int) -> str:

@@ -275,6 +275,7 @@ class ScpiServer:
     def _serve(self) -> None:
         while True:
             client, _ = self._listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with client:
                 if self._closing:
                     return

@@ -159,12 +159,12 @@ def test_a_power_beyond_the_instrument_is_refused(dialect: Dialect, power_uw: in
 
 
 def test_what_the_unit_itself_refuses_is_said_in_its_own_words():
-    tight = replace(RIGOL, current_max_ma=1_000)
+    tight = replace(RIGOL, current_max_ma=999)
     simulated = SimulatedInstrument(tight, now_ns=lambda: 0)
     hand = Instrument(Scpi(Wire(simulated), "it"), RIGOL)  # type: ignore[arg-type]
     hand.begin()
-    with pytest.raises(InstrumentError, match=r'set 48\.000000 W: .*-222,"Data out of range"'):
-        hand.apply(48_000_000)
+    with pytest.raises(InstrumentError, match=r'LEVel 1\.000000: .*-222,"Data out of range"'):
+        hand.apply(24_000_000)
 
 
 def test_a_supply_without_a_resistor_is_refused():
