@@ -1,5 +1,6 @@
 """Records shown out of turn: the boot record after each hello, the answer to a nonce at once."""
 
+import cbor2
 import pytest
 from host_side import hello_line
 
@@ -53,3 +54,34 @@ def test_next_boot_shows_its_own_record() -> None:
     setup.run_s(3)
     first, second = setup.host.shown
     assert (first.claims[267], second.claims[267]) == (1, 2)
+
+
+def ask_for_a_new_key(setup: Setup) -> None:
+    """What the host does by the REPL."""
+    setup.send(b"\x03")
+    setup.run_s(0.5)
+    setup.send(b"import esp32; n=esp32.NVS('wattest'); n.set_i32('newkey', 1); n.commit()\r")
+    setup.run_s(0.5)
+    setup.send(b"\x04")
+    setup.run_s(5)
+
+
+def test_new_key_by_command_says_so_and_the_registers_go_on() -> None:
+    setup = Setup(interval_ms=1000).start().run_s(20)
+    before = setup.records()[-1]
+    old = setup.host.hellos[-1][1]
+    ask_for_a_new_key(setup)
+    new = setup.host.hellos[-1][1]
+    assert new != old
+    fresh = [record for record in setup.records() if kid_of(record.data) == new]
+    assert fresh[0].event == {1: 9, 2: 2}
+    assert fresh[1].event[1] == BOOT_EVENT
+    assert [record.seq for record in fresh if record.ctx == 2] == [1, 2]
+    assert fresh[0].mantissas[0] >= before.mantissas[0]
+    setup.board.soft_reset()
+    setup.run_s(3)
+    assert setup.host.hellos[-1][1] == new
+
+
+def kid_of(data: bytes) -> bytes:
+    return cbor2.loads(cbor2.loads(data).value[0])[4]

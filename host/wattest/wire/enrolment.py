@@ -44,7 +44,8 @@ class Calibration:
     Args:
         reference: name of the certificate, or words, 1 to 64 characters.
         digest: SHA-256 of the certificate's file, or None.
-        due_ms: when it must be calibrated again, UTC ms since 1970, or None.
+        due_ms: last day on which it holds, as the beginning of that day, UTC ms since 1970; or
+            None.
     """
 
     reference: str

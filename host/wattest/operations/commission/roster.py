@@ -1,0 +1,141 @@
+"""The bench's own boards: `boards.json` in its home, and a file with the command key of each.
+
+`wattest tui --live --ports` reads it; the form is that of `wattest.operations.live.ports`. A key
+file is written before its key goes to a board, and entries are written whole, so a program that is
+killed leaves nothing that the next one cannot go on from.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from wattest.errors import ConfigError
+from wattest.operations.commission.home import Home
+from wattest.operations.live.ports import FORMAT, read_ports
+from wattest.operations.standing.home import write_private
+from wattest.system import entropy
+from wattest.wire import Enrolment, EnrolmentKind
+from wattest.wire.keys import public_key_of
+from wattest.wire.message import COMMAND_KEY_BYTES
+
+Entry = dict[str, Any]
+_CHIP_ID: Final = "chip_id"
+
+
+class Roster:
+    """The boards of one home.
+
+    Args:
+        home: where they are kept.
+
+    Raises:
+        ConfigError: the file is there and cannot be read.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._entries = _read(home.ports)
+
+    def of_chip(self, chip_id: str) -> Entry | None:
+        """Return the entry of a board."""
+        return next((e for e in self._entries if e.get(_CHIP_ID) == chip_id), None)
+
+    def named(self, name: str) -> Entry | None:
+        """Return the entry with this name or serial."""
+        return next((e for e in self._entries if name in (e.get("name"), e.get("serial"))), None)
+
+    def check_name(self, name: str, chip_id: str) -> None:
+        """Refuse the name of another board.
+
+        Raises:
+            ConfigError: it is taken.
+        """
+        taken = next((e for e in self._entries if e.get("name") == name), None)
+        if taken is not None and taken.get(_CHIP_ID) != chip_id:
+            raise ConfigError(
+                f"is the name of the board with serial {taken.get('serial')}",
+                path=f"--name {name}",
+                hint=f"choose another name, or take that board out of {self._home.ports}",
+            )
+
+    def command_key(self, chip_id: str) -> bytes:
+        """Return the command key of a board; a new one is drawn and kept.
+
+        Raises:
+            ConfigError: the file holds something else.
+            StoreError: it cannot be written.
+        """
+        path = self._home.keys / _key_name(chip_id)
+        if not path.exists():
+            self._home.make(self._home.keys)
+            write_private(path, f"{entropy(COMMAND_KEY_BYTES).hex()}\n".encode())
+        try:
+            key = bytes.fromhex(path.read_text("ascii"))
+        except (OSError, ValueError) as exc:
+            raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+        if len(key) != COMMAND_KEY_BYTES:
+            raise ConfigError(f"expected {COMMAND_KEY_BYTES} bytes in hex", path=str(path))
+        return key
+
+    def put(
+        self, enrolment: Enrolment, *, name: str, port: str, chip_id: str, interval_ms: int
+    ) -> None:
+        """Write or replace the entry of a board.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        entry = {
+            "port": port,
+            "name": name,
+            "asset": enrolment.asset,
+            "serial": enrolment.serial,
+            "board": enrolment.board,
+            "kind": enrolment.kind.name.lower(),
+            "demo": enrolment.kind is not EnrolmentKind.REAL,
+            "cfg": enrolment.cfg.hex(),
+            "power_max_milliwatts": enrolment.power_max_milliwatts,
+            "command_key_file": f"{self._home.keys.name}/{_key_name(chip_id)}",
+            "public_key": public_key_of(enrolment.spki).hex(),
+            "interval_ms": interval_ms,
+            _CHIP_ID: chip_id,
+        }
+        others = [e for e in self._entries if e.get(_CHIP_ID) != chip_id]
+        self._write([*others, entry])
+
+    def remove(self, serial: str) -> bool:
+        """Take a board out; tell whether it was there.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        left = [e for e in self._entries if e.get("serial") != serial]
+        if len(left) == len(self._entries):
+            return False
+        self._write(left)
+        return True
+
+    def _write(self, entries: list[Entry]) -> None:
+        self._home.make()
+        document = {"format": FORMAT, "boards": entries}
+        write_private(self._home.ports, (json.dumps(document, indent=2) + "\n").encode())
+        self._entries = entries
+
+
+def _key_name(chip_id: str) -> str:
+    return f"{chip_id}.key"
+
+
+def _read(path: Path) -> list[Entry]:
+    """Return the entries as they stand; every one must be one that a collector can read."""
+    if not path.exists():
+        return []
+    try:
+        boards = json.loads(path.read_bytes())["boards"]
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+    if boards:
+        read_ports(path)
+    return list(boards)
