@@ -13,7 +13,7 @@ from wattest.emulator.board_chip import BoardChip
 from wattest.emulator.board_download import SOFTWARE_DOWNLOAD, DownloadPort, SerialOptions
 from wattest.emulator.board_guest import BoardWiring
 from wattest.emulator.board_hardware import Hardware, I2cWiring
-from wattest.emulator.board_line import ReceiveLine, receive
+from wattest.emulator.board_line import ReceiveLine, StartUpFifo, receive
 from wattest.emulator.board_power import HARD_RESET, PWRON_RESET, WDT_RESET, Power
 from wattest.emulator.board_text import RomReset
 from wattest.emulator.engine import Engine
@@ -88,6 +88,7 @@ class EmulatedBoard:
             enter_download=self.enter_download,
         )
         self._line = ReceiveLine(self.world, line_ns=self.wiring.line_ns, deliver=self._receive)
+        self._fifo = StartUpFifo(self.world, ready=self._takes_bytes, deliver=self._receive)
         self._download = DownloadPort(
             chip=self.wiring.chip,
             flash=flash,
@@ -278,9 +279,22 @@ class EmulatedBoard:
             self._download.feed(sync)
             return
         vm = self.vm
-        if vm is not None:  # no UART without a running chip
+        if vm is not None and not self._starts:
             self.uart_dropped += receive(vm, self._chip.console, data, self.world.now_ns)
             self.world.wake(self._chip)
+        elif self.power in {Power.BOOTING, Power.RUNNING}:
+            self._fifo.put(data)
+
+    @property
+    def _starts(self) -> bool:
+        """The interpreter is there and has not come to its first program yet."""
+        console = self._chip.console
+        return console.booting and not console.running
+
+    def _takes_bytes(self) -> bool | None:
+        if self.power is Power.RUNNING:
+            return not self._starts
+        return False if self.power is Power.BOOTING else None
 
     def _enter_download(self) -> None:
         self._hardware.rtc.power_on(self.world.now_ns)

@@ -10,6 +10,9 @@ from wattest.emulator.guest import GuestVm
 from wattest.emulator.world import World
 
 UART_RING_BYTES = 260
+_FIFO_BYTES = 128
+_LOOK_NS = 10_000_000
+_START_UP_NS_MAX = 1_000_000_000
 _PIECE_BYTES = 32  # bytes that arrive as one event
 
 
@@ -47,6 +50,49 @@ class ReceiveLine:
             else:
                 self._deliver(piece)
         self._free_ns = start_ns + self._line_ns(len(data))
+
+
+class StartUpFifo:
+    """Keeps the first bytes that arrive while a chip starts, until a program can take them.
+
+    A tool that follows a reset at once would otherwise wait for ever for an answer to what nobody
+    has read. A real chip's receive FIFO is as large, but its start-up may empty it.
+
+    Args:
+        world: whose time it is.
+        ready: a program takes bytes now; None: none will, forget them.
+        deliver: takes what was kept.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        ready: Callable[[], bool | None],
+        deliver: Callable[[bytes], None],
+    ) -> None:
+        self._world = world
+        self._ready = ready
+        self._deliver = deliver
+        self._kept = bytearray()
+        self._until_ns = 0
+
+    def put(self, data: bytes) -> None:
+        """Keep what there is room for."""
+        if not self._kept:
+            self._until_ns = self._world.now_ns + _START_UP_NS_MAX
+            self._world.call_at(self._world.now_ns + _LOOK_NS, self._look)
+        self._kept += data[: _FIFO_BYTES - len(self._kept)]
+
+    def _look(self) -> None:
+        ready = self._ready()
+        if ready is False and self._world.now_ns < self._until_ns:
+            self._world.call_at(self._world.now_ns + _LOOK_NS, self._look)
+            return
+        data = bytes(self._kept)
+        self._kept.clear()
+        if ready:
+            self._deliver(data)
 
 
 def receive(vm: GuestVm, console: Console, data: bytes, now_ns: int) -> int:
