@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from board_harness import Bench
+from flash_harness import flash_bench
 from port_harness import GIVE_UP_S, Served, run_tool, serving
 
 from wattest.operations.console.lease import port_lease
@@ -131,3 +132,29 @@ def test_node_that_resets_over_and_over_is_told_once(bench: Bench, tmp_path: Pat
     notes = [c.note for c in read_log(tmp_path) if c.note.get("event") == "boot-loop"]
     assert [note["starts"] for note in notes] == [5]
     assert notes[0]["before"][-1] == {"cause": "SW_CPU_RESET", "said": "sensor: no answer"}
+
+
+def test_flashing_takes_the_port_over_and_no_word_of_the_new_firmware_is_missing(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    with flash_bench(tmp_path) as bench, Recorder(bench.port.address, log):
+        flashed = bench.flash().flashed
+        bench.port.call(bench.board.power_off)
+        whole = bench.port.call(lambda: bytes(bench.output))
+        wait_for(log, whole[-100:])
+    after = received(log, events=("opened",))[-1]
+    assert whole.endswith(after)
+    assert after.startswith(b"ets "), "from the first byte after the reset on"
+    assert f"key {flashed.kid}".encode() in after
+    notes = [c.note for c in read_log(log) if c.kind is ChunkKind.NOTE]
+    assert [n["event"] for n in notes] == [
+        "started",
+        "opened",
+        "lent",
+        "back",
+        "opened",
+        "stopped",
+    ]
+    assert notes[2]["holder"].startswith("wattest flash, process")
+    assert notes[3]["lent_ms"] > 0

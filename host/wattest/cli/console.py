@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import select
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -46,6 +47,7 @@ examples:
   wattest console --port /dev/ttyUSB0 --search Traceback  (in what has been kept)
   wattest console --port /dev/ttyUSB0 --since 10min --until 14:30
   wattest console --log FOLDER --reading 17 --json
+  wattest console --port /dev/ttyUSB0 --lend mpremote connect /dev/ttyUSB0 fs ls
 """
 
 
@@ -65,6 +67,12 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--watch", action="store_true", help="send no keys to the board")
     parser.add_argument("--wait", action="store_true", help="begin before the port is there")
     parser.add_argument(
+        "--lend",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="lend the port to a command, such as mpremote; the last option",
+    )
+    parser.add_argument(
         "--search", metavar="TEXT|/RE/", help="show kept lines that hold this, and end"
     )
     parser.add_argument("--since", metavar="TIME", help="... that came at or after this time")
@@ -82,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     """Record, watch or search.
 
     Returns:
-        0, or 1 when a search finds nothing.
+        0, or 1 when a search finds nothing, or what the command that the port was lent to returns.
 
     Raises:
         LinkError: the port cannot be opened, or the recorder that was watched has ended.
@@ -96,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
         return _show_kept(args.log, query, args)
     home = Home.find(args.home)
     address = args.port or _address_of(args.board, home.ports)
+    if args.lend is not None:
+        return _lend(address, args.lend)
     if query is not None:
         return _show_kept(log_folder(home.path, address), query, args)
     control = RunControl()
@@ -130,6 +140,21 @@ def _record(address: str, folder: Path, control: RunControl, args: argparse.Name
         raise recorder.error
     _say(f"nobody records {address} any more; what it said is kept in {folder}")
     return 0
+
+
+def _lend(address: str, command: list[str]) -> int:
+    """Run a command while no recorder has the port."""
+    from wattest.operations.console.lease import port_lease
+
+    if not command:
+        raise UsageError("console: --lend needs a command", hint="give it as the last option")
+    with port_lease(address, holder=Path(command[0]).name) as lease:
+        if lease.recorder_pid is not None:
+            _say(f"process {lease.recorder_pid} lends {address} to {command[0]}")
+        try:
+            return subprocess.run(command, check=False).returncode & 0xFF
+        except OSError as exc:
+            raise UsageError(f"console: {command[0]}: {(exc.strerror or '').lower()}") from exc
 
 
 def _watch(

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from console_bench import GIVE_UP_S, Speaker, received, wait_until
+from console_bench import GIVE_UP_S, Speaker, events, received, wait_until
 
 from wattest.cli.main import main
 from wattest.operations.console.places import log_folder
@@ -251,3 +251,21 @@ def test_port_of_another_program_is_refused(
     with open_port(board.address):
         assert main(["console", "--port", board.address]) == 3
     assert "is in use" in capsys.readouterr().err
+
+
+def test_port_is_lent_to_a_command_and_its_exit_code_is_ours(
+    board: Speaker, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    opens = "import sys, serial; serial.Serial(sys.argv[1], exclusive=True).close(); sys.exit(7)"
+    lend = ["console", "--port", board.address, "--lend", sys.executable, "-c", opens]
+    with Recorder(board.address, tmp_path / "log"):
+        wait_until(lambda: "opened" in events(tmp_path / "log"), "open port")
+        assert main([*lend, board.address]) == 7
+        wait_until(lambda: events(tmp_path / "log").count("opened") == 2, "port again")
+    assert f"process {os.getpid()} lends {board.address} to" in capfd.readouterr().err
+    assert main([*lend, board.address]) == 7, "without a recorder too"
+    assert main(["console", "--port", board.address, "--lend"]) == 2
+    assert main(["console", "--port", board.address, "--lend", "no-such-tool"]) == 2
+    said = capfd.readouterr().err
+    assert "--lend needs a command" in said
+    assert "no-such-tool: no such file or directory" in said

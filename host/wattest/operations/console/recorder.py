@@ -105,11 +105,11 @@ class Recorder:
 
     def stop(self) -> None:
         """Close the port and the log; watchers are told."""
+        withdraw(self.announcement)  # before the next one may announce itself in its place
         self._stopped.set()
         self._nudged.set()
         self._thread.join(_JOIN_S)
         self._desk.stop()
-        withdraw(self.announcement)
         self._log.close()
 
     def wait(self, timeout_s: float) -> bool:
