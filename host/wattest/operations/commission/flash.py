@@ -291,7 +291,7 @@ class _Flashing:
             kept = self._rescue is not None and self._rescue.exists
             copy = f", its journal is kept in {self._rescue.path}" if kept and self._rescue else ""
             key = "" if self._options.new_key else f"; its key is untouched{copy}"
-            return f"the board is half written and does not start{key}", "run the command again"
+            return f"the board is half written and may not start{key}", "run the command again"
         if self._chip_id:
             # Left in its loader it would look dead.
             with suppress(FlashError):
