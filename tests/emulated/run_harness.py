@@ -26,6 +26,7 @@ class Bench:
     interval: str = "10s"
     seed: int = 7
     chip: str = ""
+    board: str = "emulated-esp32"
     faults: list[str] = field(default_factory=list)
     extra: str = ""
     contract: bool = False
@@ -40,6 +41,7 @@ class Bench:
             f'interval = "{self.interval}"',
             "[[node]]",
             'name = "feeder"',
+            f'board = "{self.board}"',
             f"load = {self.load}",
             f"chip = {{ {self.chip} }}",
         ]
