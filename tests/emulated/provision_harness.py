@@ -46,6 +46,8 @@ class FlashedBoard:
         files: further files, or others in their place.
         interval_ms: record interval of its image.
         blank: MicroPython only.
+        chip_id: of the chip.
+        seed: of its chance, and so of its key.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class FlashedBoard:
         interval_ms: int = 60_000,
         blank: bool = False,
         chip_id: str = CHIP_ID,
+        seed: int = 11,
     ) -> None:
         model = load_board(BOARD)
         self.flash = NorFlash(model.flash.size_bytes)
@@ -65,7 +68,7 @@ class FlashedBoard:
             wiring=BoardWiring(heap_bytes=model.memory.heap_bytes),
             buses=[I2cWiring(bus=bus, scl=model.i2c.scl_pin, sda=model.i2c.sda_pin)],
             unique_id=bytes.fromhex(chip_id),
-            seed=11,
+            seed=seed,
         )
         image = build_image(model, interval_ms=interval_ms)
         self.cfg = image.cfg

@@ -99,13 +99,17 @@ def ask_board(repl: Repl, address: str) -> BoardFacts:
         machine, version = str(values["machine"]), str(values["version"])
         key = bytes.fromhex(values.get("cmdkey", ""))
         emulated = values["emulated"] is not False
-        if len(bytes.fromhex(chip_id)) != _CHIP_ID_BYTES:
-            raise ValueError(chip_id)
+        whole = len(bytes.fromhex(chip_id)) == _CHIP_ID_BYTES
     except (IndexError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise LinkError(
             f"{address}: expected the board's description of itself, got {said[-80:]!r}",
             hint="is MicroPython 1.24 or later on it?",
         ) from exc
+    if not whole:
+        raise LinkError(
+            f"{address}: a chip id of {_CHIP_ID_BYTES} bytes expected, got {chip_id!r}",
+            hint="only ESP32s are known",
+        )
     if not isinstance(node, dict) or not isinstance(node.get("board"), str):
         raise ConfigError(
             f"MicroPython {version} answers, but there is no wattest firmware on the board",
