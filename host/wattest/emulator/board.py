@@ -246,6 +246,8 @@ class EmulatedBoard:
         They arrive at the speed of the line, behind what was sent before; in download mode at
         once.
         """
+        if t_ns is None and not self.powered:
+            return  # nobody hears it; queued, it would reach the next start
         if self.power is Power.DOWNLOAD and self._line.idle:
             self._download.feed(data)
         else:
