@@ -238,7 +238,8 @@ class Collector:
             if stray is not None:
                 return [self._refused(lane, received, stray, now_ms)]
             verdict = self._verifier.check_record(parsed, received_ms=now_ms)
-        if not lane.enrolled and not verdict.accepted:  # records of an older key of it go on
+        stranger = not lane.enrolled and lane.expected.may_enrol
+        if stranger and not verdict.accepted:  # records of an older key of it go on
             return self._hold(lane, received, now_ms)
         record = verdict.record
         if record is None or not verdict.accepted:
@@ -305,7 +306,7 @@ class Collector:
     def _look(self, lane: _Lane, data: bytes, now_ms: int) -> list[RunEvent]:
         """Enrol a stranger whose answer to the challenge is shown before its turn."""
         candidate = lane.candidate
-        if candidate is None or lane.enrolled:
+        if candidate is None or lane.enrolled or not lane.expected.may_enrol:
             return []  # it comes again in its turn, and is judged there
         verdict = Verifier([candidate]).check(data, received_ms=now_ms)
         record = verdict.record

@@ -21,6 +21,7 @@ class ExpectedNode:
         demo: its keys derive from a seed.
         power_max_milliwatts: largest plausible power.
         command_key: 32 bytes, shared with the node at provisioning.
+        may_enrol: a new key of it is enrolled once it answers; else only known keys count.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ExpectedNode:
     demo: bool
     power_max_milliwatts: int
     command_key: bytes
+    may_enrol: bool = True
 
     def enrolment(self, spki: bytes, *, enrolled_ms: int) -> Enrolment:
         """Return the enrolment of this node under a key, SPKI DER."""

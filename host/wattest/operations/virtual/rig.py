@@ -332,7 +332,7 @@ class VirtualRig:
         expected, twin = self._lanes[name]
         self._clones += 1
         lane = f"{name}{CLONE_MARK}clone-{self._clones}"
-        self._attach(replace(expected, name=lane), board, twin)
+        self._attach(replace(expected, name=lane, may_enrol=False), board, twin)
 
         def close() -> None:
             board.close()
