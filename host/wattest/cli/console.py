@@ -152,7 +152,8 @@ def _lend(address: str, command: list[str]) -> int:
         if lease.recorder_pid is not None:
             _say(f"process {lease.recorder_pid} lends {address} to {command[0]}")
         try:
-            return subprocess.run(command, check=False).returncode & 0xFF
+            done = subprocess.run(command, check=False)  # noqa: S603
+            return done.returncode & 0xFF
         except OSError as exc:
             raise UsageError(f"console: {command[0]}: {(exc.strerror or '').lower()}") from exc
 

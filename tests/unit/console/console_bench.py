@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from wattest.operations.console.log_file import Chunk, ChunkKind, read_log
+from wattest.operations.console.log_file import Chunk, ChunkKind, read_log, segments
 from wattest.operations.console.recorder import Recorder
 
 GIVE_UP_S = 20.0
@@ -71,7 +71,9 @@ def short_runtime(patch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def received(folder: Path) -> bytes:
-    """Return every byte of the board that a log holds."""
+    """Return every byte of the board that a log holds; none before there is a log."""
+    if not segments(folder):
+        return b""
     return b"".join(c.data for c in read_log(folder) if c.kind is ChunkKind.RECEIVED)
 
 

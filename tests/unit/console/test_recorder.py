@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -289,7 +290,8 @@ def test_nonsense_at_the_desk_is_refused(board: Speaker, tmp_path: Path, line: b
         stranger.connect(str(recorder.announcement.socket_path))
         stranger.sendall(line)
         assert b'"refused": "not understood' in stranger.recv(4096)
-        stranger.sendall(b"x" * 100_000)
+        with suppress(OSError):  # it hangs up on who says too much
+            stranger.sendall(b"x" * 100_000)
         board.say(b"unmoved")
         wait_for_bytes(tmp_path, b"unmoved")
 
