@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattest.cli.live import stopping_on_terminate
-from wattest.cli.options import Commands, Parser, count, duration_s, seed, speed
+from wattest.cli.options import Commands, Parser, add_home, count, duration_s, seed, speed
 from wattest.cli.playing import stopping_on_interrupt
 from wattest.errors import UsageError
 from wattest.units import NS_PER_S
@@ -97,6 +97,7 @@ def add_command(commands: Commands) -> None:
         action="store_true",
         help="on pty and socket: closing the port does not lead out of download mode",
     )
+    add_home(up)
     up.set_defaults(run=run)
 
 
@@ -127,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> BoardsOptions:
+    from wattest.operations.commission.home import Home
     from wattest.operations.standing.board_up import BoardsOptions
     from wattest.scenario import load_scenario
 
@@ -155,6 +157,7 @@ def _options(args: argparse.Namespace) -> BoardsOptions:
         speed=None if args.speed is None else Fraction(args.speed),
         out=args.out,
         duration_s=args.duration_s,
+        home=Home.find(args.home),
     )
 
 

@@ -27,7 +27,9 @@ _SPEAKING = ("code", "cause", "reason", "text", "version")
 _HIDDEN = {
     "reset": ("board", "serial", "kid", "cfg", "version"),
     "failure": ("kid", "ctx", "seq"),
-    "flashed": ("board", "image_sha256", "micropython_sha256"),
+    "flashed": ("board", "serial", "kid", "image_sha256", "micropython_sha256"),
+    "provisioned": ("board", "serial", "cfg"),
+    "rekeyed": ("board", "serial", "cfg"),
     "seen": ("serial",),
 }
 _DAY_MS = 86_400_000

@@ -117,6 +117,11 @@ class EmulatedBoard:
         return self._chip.crashes
 
     @property
+    def unique_id(self) -> bytes:
+        """Its base MAC, 6 bytes."""
+        return self._hardware.unique_id
+
+    @property
     def powered(self) -> bool:
         """The supply is on."""
         return self.power is not Power.OFF

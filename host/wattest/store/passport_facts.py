@@ -272,6 +272,9 @@ class _Story:
             self.keys.append(KeyUse(kid=kid, since_ms=event.at_ms, until_ms=None))
 
     def retired(self, event: Event) -> None:
+        current = self.keys[-1].kid if self.keys and self.keys[-1].until_ms is None else ""
+        if _text(event, "kid") not in {"", current}:
+            return  # an earlier key of the board; the one in force stays so
         self._end_key(event.at_ms)
         self.state = BoardState.RETIRED
 

@@ -111,6 +111,16 @@ def test_flashing_leaves_an_enrolled_board_enrolled_and_retiring_ends_its_key(pa
         assert passport.facts(A).state is BoardState.FLASHED
 
 
+def test_retiring_an_earlier_key_leaves_the_one_in_force(path: Path) -> None:
+    with Passport(path) as passport:
+        passport.note(A, "provisioned", {"kid": "k1"}, at_ms=1)
+        passport.note(A, "rekeyed", {"kid": "k2"}, at_ms=2)
+        passport.note(A, "retired", {"kid": "k1"}, at_ms=3)
+        assert (passport.facts(A).kid, passport.facts(A).state) == ("k2", BoardState.ENROLLED)
+        passport.note(A, "retired", {"kid": "k2"}, at_ms=4)
+        assert (passport.facts(A).kid, passport.facts(A).state) == ("", BoardState.RETIRED)
+
+
 def test_what_is_known_to_have_happened_once_is_noted_once(path: Path) -> None:
     with Passport(path) as passport:
         first = passport.note(A, "reset", {"cause": "hard"}, at_ms=1, once="k1/3/7")

@@ -26,6 +26,7 @@ from wattest.operations.standing.home import (
 )
 from wattest.operations.standing.kept_element import KeptElement
 from wattest.operations.standing.kept_flash import KeptFlash
+from wattest.operations.standing.kept_wear import KeptWear
 from wattest.operations.standing.options import BoardsOptions, BoardsReady, BoardUp
 from wattest.operations.standing.soak import Soak, SoakReport
 from wattest.operations.virtual.bench import BareBoard, BenchNode, EmulatedBench, NodePlan
@@ -198,6 +199,7 @@ class Desk:
             kept = KeptFlash(out / f"{board.plan.name}.flash", board.flash)
             board.board.on_output(lambda _t_ns, _data: kept.sync())
             self._stack.callback(kept.sync)
+            self._keep_wear(out, board)
         scanner = FrameScanner()
 
         def listen(_t_ns: int, data: bytes) -> None:
@@ -213,6 +215,13 @@ class Desk:
         if seat.front is not None:
             self._stack.callback(seat.front.close)
         return seat
+
+    def _keep_wear(self, out: Path, board: BareBoard) -> None:
+        wear = KeptWear(out / f"{board.plan.name}.wear", board.flash)
+        home = self._options.home
+        if home is not None:
+            self._stack.callback(wear.note, home, board.board.unique_id.hex())
+        self._stack.callback(wear.save)
 
     def _keep_element(self, out: Path, board: BareBoard) -> None:
         """The element's EEPROM goes to its file before the flash that depends on it."""

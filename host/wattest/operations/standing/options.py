@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from wattest.emulator.fronts.tcp import LOOPBACK
+from wattest.operations.commission.home import Home
 from wattest.scenario import Scenario
 
 PortLink = Literal["pty", "socket", "rfc2217"]
@@ -33,6 +34,7 @@ class BoardsOptions:
         speed: seconds of the boards per real second; None: as fast as it goes, in memory only.
         out: folder to keep flash in, so that the boards come back with journal and key; or None.
         duration_s: time of the boards to stop after, or None.
+        home: whose passports learn of the wear of kept flash; or None.
     """
 
     scenario: Scenario | None = None
@@ -48,6 +50,7 @@ class BoardsOptions:
     speed: Fraction | None = Fraction(1)
     out: Path | None = None
     duration_s: int | None = None
+    home: Home | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
