@@ -70,7 +70,13 @@ class TalkingNode(SampleNode):
         self.out = bytearray()
         self.commands: list[dict[int, Any]] = []
 
-    def seal(self, *, event: dict[int, Any] | None = None, nonce: bytes | None = None) -> bytes:
+    def seal(
+        self,
+        *,
+        event: dict[int, Any] | None = None,
+        nonce: bytes | None = None,
+        ueid: bytes | None = None,
+    ) -> bytes:
         """Append a record to the journal: a reading, or an event of the legal log."""
         ctx = 0 if event is None else 2
         self.seqs[ctx] += 1
@@ -95,9 +101,11 @@ class TalkingNode(SampleNode):
         }
         if event is not None:
             body[17] = event
-        claims = {2: self.serial, 267: 1, 268: bytes(8), -65537: body}
+        claims: dict[int, Any] = {2: self.serial, 267: 1, 268: bytes(8), -65537: body}
         if nonce is not None:
             claims[10] = nonce
+        if ueid is not None:
+            claims |= {256: ueid, 270: "wattest-node", 271: ["0.1.0"]}
         data = seal_sign1(self.kid, cbor.encode(claims), self._sign)
         self.prev = sha256(data).digest()
         self.journal.append(data)

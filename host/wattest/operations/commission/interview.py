@@ -58,6 +58,7 @@ class _Talk:
         self._nonce = nonce
         self._counter: int | None = None
         self._wrong_nonce: bytes | None = None
+        self._kid: bytes | None = None
         self.hello: Hello | None = None
         self.boot = b""
         self.answer = b""
@@ -72,6 +73,7 @@ class _Talk:
             case HelloReceived():
                 self._greet(event.hello)
             case NodeRestarted():
+                self._check_key(event.hello)
                 self.hello = None
             case RecordShown():
                 self._look(event.data)
@@ -98,15 +100,19 @@ class _Talk:
         return f"it printed: {lines[-1][-_SAID_CHARS:]}" if lines else "it printed nothing"
 
     def _greet(self, hello: Hello) -> None:
-        if self.hello is not None and self.hello.kid != hello.kid:
-            raise VerificationError(
-                f"{self._address}: two keys say hello: {self.hello.kid.hex()} and "
-                f"{hello.kid.hex()}",
-                hint="are two boards wired to this port?",
-            )
+        self._check_key(hello)
         self.hello = hello
         self.boot = self.answer = b""
         self._ask()
+
+    def _check_key(self, hello: Hello) -> None:
+        if self._kid not in {None, hello.kid}:
+            raise VerificationError(
+                f"{self._address}: one key expected, got hello with {(self._kid or b'').hex()} "
+                f"and with {hello.kid.hex()}",
+                hint="are two boards wired to this port?",
+            )
+        self._kid = hello.kid
 
     def _ask(self) -> None:
         self._counter = self._session.command(Op.IDENTIFY, self._nonce)
