@@ -4,6 +4,8 @@
 PYTHON ?= python3
 JOBS ?= auto
 ARGS ?=
+PORT ?=
+BOARD ?= esp32-devkitc
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist workstea
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check format benchmark clean
+.PHONY: help demo flash test test-long check format benchmark clean
 
 help:  ## show this list
 	@echo "wattest: test bench for meter nodes that are paid by what they measure"
@@ -26,6 +28,11 @@ help:  ## show this list
 
 demo: $(STAMP)  ## the wind-farm story on emulated boards, live in this terminal
 	@$(BIN)/wattest demo $(ARGS)
+
+flash: $(STAMP)  ## MicroPython and firmware on a board: PORT=/dev/ttyUSB0 BOARD=esp32-devkitc
+	@test -n "$(PORT)" || \
+	  { echo "make flash: which port? make flash PORT=/dev/ttyUSB0 BOARD=$(BOARD)" >&2; exit 2; }
+	@$(BIN)/wattest flash --port "$(PORT)" --board "$(BOARD)" $(ARGS)
 
 test: $(STAMP)  ## all tests but the full counts (8 minutes at most)
 	@$(PYTEST) -m "not long" $(ARGS)
