@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,9 +94,12 @@ class Columns:
             if not item.note.get("quiet"):
                 yield f"{clock} {paint(f'-- {item.text} --')}"
         elif item.kind != "sent" or not item.text.startswith("typed "):
-            arrow = "< " if item.kind == "sent" else ""
-            text = bad(item.text) if item.kind == "damaged" else item.text
-            yield f"{clock} {'':<{left}}{_BAR}{arrow}{text}"
+            room = max(_TEXT_CHARS_MIN, _columns() - _TIME_CHARS - 1 - left - len(_BAR))
+            words = f"< {item.text}" if item.kind == "sent" else item.text
+            for row in textwrap.wrap(words, room, subsequent_indent="  "):
+                shown = bad(row) if item.kind == "damaged" else row
+                yield f"{clock} {'':<{left}}{_BAR}{shown}"
+                clock = " " * _TIME_CHARS
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
