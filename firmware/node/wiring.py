@@ -1,4 +1,7 @@
-"""Callables that stay after start-up. A function keeps its whole module in memory: this one is small."""
+"""Callables that stay after start-up.
+
+A function keeps its whole module in memory, so they have a small one of their own.
+"""
 
 from machine import I2C, Pin
 

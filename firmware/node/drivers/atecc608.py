@@ -1,8 +1,8 @@
 """Microchip ATECC608: makes a P-256 key that nobody can read, and signs with it.
 
 Wiring: SDA and SCL with pull-ups, VCC 3.3 V. At most 100 kHz: the chip wakes when SDA is low for
-60 us, and what holds it low are the eight zeros of address 0. Both of its zones must be locked, and
-its slot must allow GenKey and signatures of external messages.
+60 us, and what holds it low are the eight zeros of address 0. Both of its zones must be locked,
+and its slot must allow GenKey and signatures of external messages.
 
     key = Atecc608(make_bus, 0x60, slot=0)
     public = key.public_key() or key.make_key()

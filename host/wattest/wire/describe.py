@@ -25,6 +25,7 @@ from wattest.wire.record import (
 from wattest.wire.record_schema import EVENTS
 
 _HEX_COLUMNS = 16
+_ELEMENT_KEY = 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNITS: Final = {
@@ -223,7 +224,11 @@ def _optional_lines(record: Record) -> list[Line]:
         if boot.software_name is not None:
             versions = ", ".join(boot.software_versions or ())
             lines.append(Line(label="software", value=boot.software_name, note=versions))
-    unknown = (*record.extra_claims, *record.extra_body)
+    unknown = [*record.extra_claims, *record.extra_body]
+    element = dict(record.extra_body).get(_ELEMENT_KEY)
+    if isinstance(element, bytes):
+        lines.append(Line(label="element", value=element.hex(), note="has the key, says the node"))
+        unknown.remove((_ELEMENT_KEY, element))
     lines += [
         Line(label=f"key {key}", value=repr(value), note="not known") for key, value in unknown
     ]

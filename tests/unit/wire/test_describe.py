@@ -91,6 +91,11 @@ def test_events_say_their_fields_by_name() -> None:
     assert lines["ueid"] == ("00" * 7, "")
     lines = lines_of(unsigned(event({1: 7}, claims={10: bytes(8)})))
     assert lines["nonce"] == ("00" * 8, "answers a challenge")
+    boot = {1: 1, 2: 1, 3: 0, 4: 2, 5: 0}
+    lines = lines_of(unsigned(event(boot, body={24: bytes(9), 25: 1}, claims=claims)))
+    assert lines["element"] == ("00" * 9, "has the key, says the node")
+    assert lines["key 25"] == ("1", "not known")
+    assert "key 24" not in lines
 
 
 @pytest.mark.parametrize("one", vectors()["records"], ids=lambda one: one["name"])
