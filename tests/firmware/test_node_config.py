@@ -8,6 +8,7 @@ from node import config
 from node.keystore import KeyStore
 
 from emulated import CONFIG
+from wattest.boards import board_names, load_board, node_config
 
 FAULTS = {
     "unknown key": ({"serail": "x"}, "unknown key serail"),
@@ -22,6 +23,22 @@ FAULTS = {
     "counts too few": ({"counts_per_milliwatthour": 1000}, "counts_per_milliwatthour: expected"),
     "counts too many": ({"counts_per_milliwatthour": 1 << 30}, "counts_per_milliwatthour"),
     "address": ({"sensor_address": 0x50}, "sensor_address: expected 64..79, got 80"),
+    "no sensor": ({"sensor": None}, "sensor: expected one of ade7953, ina228, pzem004t, s0"),
+    "unknown sensor": ({"sensor": "hlw8032"}, "sensor: expected one of .* got hlw8032"),
+    "key of another sensor": ({"sensor_pin": 4}, "unknown key sensor_pin"),
+    "sensor without its keys": (
+        {"sensor": "s0", "sensor_address": None, "sensor_config": None}
+        | {"sensor_adc_config": None, "sensor_shunt_cal": None}
+        | {"milliwatthours_per_energy_count": 1000, "parts_per_energy_count": 0}
+        | {"sensor_pulse_ms": 80, "sensor_exporting": 0},
+        "sensor_pin: expected 0..48, got None",
+    ),
+    "module without a port": (
+        {"sensor": "pzem004t", "sensor_address": 1, "sensor_config": None}
+        | {"sensor_adc_config": None, "sensor_shunt_cal": None}
+        | {"milliwatthours_per_energy_count": 1000, "parts_per_energy_count": 0},
+        "uart_id: expected 1..2, got None",
+    ),
     "journal small": (
         {"journal_bytes": 16_384, "journal_segment_bytes": 8192},
         "journal_bytes: fewer than 4 segments",
@@ -42,6 +59,13 @@ def test_good_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "node.json"
     path.write_text(json.dumps({**CONFIG, "ueid": "01" * 17}))
     assert config.load(str(path))["serial"] == CONFIG["serial"]
+
+
+@pytest.mark.parametrize(
+    "board", [name for name in board_names() if load_board(name).secure_element is None]
+)
+def test_configuration_of_every_board_file_is_good(board: str) -> None:
+    config.check(node_config(load_board(board), serial="x", interval_ms=60_000), "/node.json")
 
 
 def test_file_without_a_serial_is_good() -> None:

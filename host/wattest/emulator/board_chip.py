@@ -137,6 +137,7 @@ class BoardChip:
         unread = bytes(vm.stdin)
         self._stop_guest("soft reset")
         self._hardware.timers.reset()
+        self._hardware.pins.forget_interrupts()
         self._hardware.reset_cause = SOFT_RESET
         self._boot(cold=False)
         if self.vm is not None:

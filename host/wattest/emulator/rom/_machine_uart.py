@@ -18,8 +18,8 @@ class UART:
             raise ValueError("only 8N1")
         self._id = id
         self._timeout = settings.get("timeout", 0)
-        tx = settings.get("tx")
-        rx = settings.get("rx")
+        tx = settings.get("tx", 10 if id == 1 else 17)
+        rx = settings.get("rx", 9 if id == 1 else 16)
         call(_OPEN, id, baudrate, getattr(tx, "_id", tx), getattr(rx, "_id", rx))
 
     def any(self):

@@ -17,6 +17,8 @@ def _supervisor(scope):
     while True:
         try:
             job = call("console", outcome)
+            if not job:  # a soft interrupt ran while nothing was typed
+                continue
             outcome = "done"
             if job[0] == "F":
                 execfile(job[1:], scope)
