@@ -19,6 +19,9 @@ from wattest.operations.console.recorder import Recorder
 
 pytestmark = pytest.mark.emulated
 
+pyserial_warns = pytest.mark.filterwarnings(
+    "ignore:set(Daemon|Name):DeprecationWarning"  # pyserial 3.5 itself
+)
 SPEAKS = """
 import sys, time
 from machine import reset_cause
@@ -74,8 +77,12 @@ def put_out(port: Served, bench: Bench) -> bytes:
     return port.call(lambda: bytes(bench.output))
 
 
-def test_log_is_what_the_board_put_out_from_its_power_on(bench: Bench, tmp_path: Path) -> None:
-    with serving(bench.board) as port, Recorder(port.address, tmp_path):
+@pyserial_warns
+@pytest.mark.parametrize("link", ["pty", "socket", "rfc2217"])
+def test_log_is_what_the_board_put_out_from_its_power_on(
+    bench: Bench, tmp_path: Path, link: str
+) -> None:
+    with serving(bench.board, link) as port, Recorder(port.address, tmp_path):
         port.call(lambda: power_on(bench, SPEAKS))
         wait_for(tmp_path, b"line 60\r\n")
         port.call(bench.board.power_off)

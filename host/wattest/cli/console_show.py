@@ -27,7 +27,8 @@ _BAR: Final = " │ "
 def show_plain(items: Iterable[Item]) -> None:
     """Print one line an item: time, kind, words."""
     for item in items:
-        print(f"{time_text(item.utc_ms)} {item.kind:<7} {item.text}")
+        if not item.note.get("quiet"):
+            print(f"{time_text(item.utc_ms)} {item.kind:<7} {item.text}".rstrip())
     sys.stdout.flush()
 
 

@@ -244,6 +244,26 @@ def test_port_that_vanishes_and_returns_is_read_on(tmp_path: Path) -> None:
     assert events(log) == ["started", "opened", "lost", "opened", "stopped"]
 
 
+def test_port_that_comes_and_goes_is_told_once(tmp_path: Path) -> None:
+    link = tmp_path / "node.tty"
+    log = tmp_path / "log"
+    with Recorder(str(link), log, wait=True):
+        for number in range(8):
+            board = Speaker()
+            link.symlink_to(board.address)
+            wait_until(lambda n=number: events(log).count("opened") == n + 1, "open port")
+            link.unlink()
+            board.close()
+            wait_until(lambda n=number: events(log).count("lost") == n + 1, "lost port")
+    notes = [c.note for c in read_log(log) if c.kind is ChunkKind.NOTE]
+    told = [n for n, note in enumerate(notes) if note["event"] == "flapping"]
+    assert len(told) == 1
+    assert notes[told[0]]["times"] == 5
+    assert "another cable" in notes[told[0]]["try"]
+    assert not any(note.get("quiet") for note in notes[: told[0]])
+    assert all(note.get("quiet") for note in notes[told[0] + 1 :] if note["event"] != "stopped")
+
+
 def test_killed_recorder_leaves_a_log_and_no_obstacle(board: Speaker, tmp_path: Path) -> None:
     recorder = (
         "import sys\n"
