@@ -79,7 +79,7 @@ def provision(home: Home, **changes: Any) -> Enrolled:
 
 
 def killed_in(owner: Any, name: str, when: str, work: Callable[[], object]) -> None:
-    """Do something in a process of its own that dies before or after a call, without cleaning up."""
+    """Do something in a process of its own that dies before or after a call, uncleanly."""
     true = getattr(owner, name)
 
     def deadly(*args: Any, **kwargs: Any) -> Any:
