@@ -1,6 +1,6 @@
 """The node's file system as one image: littlefs as MicroPython's ``VfsLfs2`` mounts it.
 
-Disk version 2.0: interpreters before 1.21 refuse 2.1. The same files give the same bytes: nothing
+Disk version 2.0: MicroPython 1.20 refuses 2.1. The same files give the same bytes: nothing
 of the clock, of random numbers or of the order of a hash enters an image.
 """
 

@@ -79,20 +79,27 @@ def goes_further(rescued: Mapping[str, bytes], found: Mapping[str, bytes]) -> bo
 def _entries(segment: bytes, first: int) -> Iterator[tuple[int, bytes]]:
     """Yield position and key of the sound entries at the start of a segment."""
     at, position = 0, first
-    while segment[at : at + _HEAD.size] and _is_head(segment, at, position):
-        end = at + _HEAD.size
-        while True:
-            end = segment.find(_MAGIC, end)
-            if end < 0:
-                end = len(segment)
-            if end == len(segment) or _is_head(segment, end, position + 1):
-                break
-            end += 1
-        entry, crc = segment[at : end - _CRC_BYTES], segment[end - _CRC_BYTES : end]
-        if zlib.crc32(entry) != int.from_bytes(crc, "little"):
+    while _is_head(segment, at, position):
+        end = next((e for e in _ends(segment, at, position) if _is_whole(segment[at:e])), None)
+        if end is None:
             return
-        yield position, entry[_HEAD.size : _HEAD.size + _KID_BYTES]
+        kid_at = at + _HEAD.size
+        yield position, segment[kid_at : kid_at + _KID_BYTES]
         at, position = end, position + 1
+
+
+def _ends(segment: bytes, at: int, position: int) -> Iterator[int]:
+    """Yield where an entry may end: before what looks like the next one, or at the end."""
+    end = at + _HEAD.size
+    while (end := segment.find(_MAGIC, end + 1)) >= 0:
+        if _is_head(segment, end, position + 1):
+            yield end
+    yield len(segment)
+
+
+def _is_whole(entry: bytes) -> bool:
+    crc = int.from_bytes(entry[-_CRC_BYTES:], "little")
+    return zlib.crc32(entry[:-_CRC_BYTES]) == crc
 
 
 def _is_head(segment: bytes, at: int, position: int) -> bool:
