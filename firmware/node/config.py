@@ -124,9 +124,9 @@ def _integers(values: dict, path: str) -> dict:
         known = ", ".join(sorted(_SENSORS))
         raise ConfigError("%s: sensor: expected one of %s, got %s" % (path, known, sensor))
     integers = dict(_INTEGERS)
+    integers.update(_SENSORS[sensor])
     if sensor in ("pzem004t", "s0"):
         integers.update(_ENERGY)
-    integers.update(_SENSORS[sensor])
     if sensor == "pzem004t" or "uart_id" in values:
         integers.update(_UART)
     if any([key.startswith("element_") for key in values]):

@@ -65,13 +65,14 @@ class ElementRecorder(Recorder):
         """Can a record of this ctx be sealed and appended now?"""
         return (self.trying or not self.failed) and super().has_room(ctx)
 
-    def _seal(self, reading, transaction: str | None, pause) -> None:
+    def _seal(self, reading, transaction: str | None, pause) -> int:
         try:
-            super()._seal(reading, transaction, pause)
+            position = super()._seal(reading, transaction, pause)
         except SignerError:
             self.failed = True
             raise
         self.failed = False
+        return position
 
 
 class ElementNode(Node):

@@ -70,7 +70,7 @@ class Parts:
     watchdog: "machine.WDT | None"
 
 
-def start(table: "bytearray | None", settings: dict):
+def start(table, settings: dict):
     """Bring the node up.
 
     Buffers that last are made first: garbage of the first signatures would lie between them.
@@ -89,11 +89,9 @@ def start(table: "bytearray | None", settings: dict):
     parts.clock = Clock(settings["sync_valid_s"])
     parts.frames = FrameWriter(RECORD_MAX + 4)
     parts.writer = ClaimsWriter()
-    if "element_address" in settings:
-        from node import element
-
-        parts.element = element
-        parts.writer = element.ElementClaims()
+    parts.element = _element_module(settings)
+    if parts.element is not None:
+        parts.writer = parts.element.ElementClaims()
     parts.journal = Journal(
         _JOURNAL_FOLDER,
         max_bytes=settings["journal_bytes"],
@@ -140,7 +138,16 @@ def _interval_ms(settings: dict, keystore: KeyStore) -> int:
 # ---- key, chain, registers ----
 
 
-def _signer(parts, settings: dict, table: "bytearray | None"):
+def _element_module(settings: dict):
+    """The module of nodes with a secure element; None on others, which never load it."""
+    if "element_address" not in settings:
+        return None
+    from node import element
+
+    return element
+
+
+def _signer(parts, settings: dict, table):
     """What signs. A board with a secure element never falls back on a key in software."""
     if parts.element is not None:
         return parts.element.find_element(settings, bus_maker(settings, "element_i2c"))
