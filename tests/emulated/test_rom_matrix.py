@@ -84,7 +84,8 @@ def test_power_cuts_at_random_moments_of_a_session_leave_boards_that_can_be_flas
 ) -> None:
     """Goal: whatever a cut leaves behind, esptool's next session makes a board that starts."""
     chance = random.Random(20261121)
-    files = file_system()
+    # Without the blank end: for a long run of FF esptool waits minutes before it gives up.
+    files = file_system().rstrip(b"\xff")
     with rig("esp32c3", tmp_path) as bench:
         arguments = [*bench.micropython(), f"{VFS_AT:#x}", bench.file("vfs.bin", files)]
         bench.esptool("write-flash", *arguments)

@@ -57,6 +57,7 @@ class ImageError(DecodeError):
         self, rule: str, offset: int, detail: str = "", *, expected: int = 0, found: int = 0
     ) -> None:
         super().__init__(rule, offset, detail)
+        self.detail = detail
         self.expected = expected
         self.found = found
 

@@ -49,6 +49,7 @@ _CAUSES_NEWER = {
     RomReset.ROM_WATCHDOG: b"0x7 (TG0WDT_SYS_RST)",
     RomReset.RTC_WATCHDOG: b"0x10 (RTCWDT_RTC_RST)",
 }
+_SAVED_PC = {"esp32s3": b"0x40048836", "esp32c3": b"0x4004d1f8"}  # where the ROM spins
 BROWNOUT = b"\r\nBrownout detector was triggered\r\n\r\n"
 VERSION = "MicroPython v1.27.0-preview.225.g3f6d144cb8 on 2026-06-02"
 
@@ -57,6 +58,8 @@ def rom(chip: str, cause: RomReset, *, download: bool = False) -> bytes:
     """Return what the boot ROM prints first after a reset."""
     first, flash, serial = _ROM[chip]
     causes = _CAUSES_ESP32 if chip == "esp32" else _CAUSES_NEWER
+    if chip in _SAVED_PC and cause is RomReset.ROM_WATCHDOG:
+        flash += b"\r\nSaved PC:" + _SAVED_PC[chip]
     line = b"rst:" + causes[cause] + b",boot:" + (serial if download else flash) + b"\r\n"
     return first + line + (b"waiting for download\r\n" if download else b"")
 

@@ -60,6 +60,8 @@ def test_a_damaged_bootloader_fails_its_checksum() -> None:
     found = failure(replaced(flashed(), 0x1100, b"\x12\x34\x56\x78"))
     assert found.text.startswith(b"csum err:0x")
     assert found.by_watchdog
+    newer = failure(replaced(flashed("esp32c3"), 0x100, b"\x12\x34\x56\x78"), "esp32c3")
+    assert newer.text.startswith(b"Checksum failure. Calculated 0x")
 
 
 def test_a_bootloader_of_another_chip_does_not_start() -> None:
@@ -82,7 +84,7 @@ def test_without_a_partition_table_the_bootloader_resets() -> None:
 
 
 def test_a_damaged_partition_table_is_refused() -> None:
-    assert b"MD5" in failure(replaced(flashed(), 0x8009, b"\x00")).text
+    assert b"Incorrect MD5 checksum" in failure(replaced(flashed(), 0x8009, b"\x00")).text
     second = failure(replaced(flashed(), 0x8020, b"\x34\x12")).text
     assert b"partition 1 invalid magic number 0x1234" in second
 
@@ -90,7 +92,8 @@ def test_a_damaged_partition_table_is_refused() -> None:
 def test_a_table_for_a_larger_chip_is_refused() -> None:
     small = NorFlash(1 << 20)
     small.program(0, flashed().read(0, 1 << 20))
-    assert b"partition 2 invalid" in failure(small).text
+    text = b"partition 2 invalid - offset 0x10000 size 0x1f0000 exceeds flash chip size 0x100000"
+    assert text in failure(small).text
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def boot_failure(chip: str, flash: NorFlash) -> BootFailure | None:
     try:
         check_application(flash.read(start, PARTITION_TABLE_OFFSET - start), chip)
     except ImageError as error:
-        return _rom_failure(error, int.from_bytes(flash.read(start, 4), "little"))
+        return _rom_failure(chip, error, int.from_bytes(flash.read(start, 4), "little"))
     try:
         table = parse_partition_table(flash.read(PARTITION_TABLE_OFFSET, PARTITION_TABLE_BYTES))
         _check_size(table, flash)
@@ -80,13 +80,21 @@ def boot_failure(chip: str, flash: NorFlash) -> BootFailure | None:
 def _check_size(table: tuple[PartitionRow, ...], flash: NorFlash) -> None:
     for index, row in enumerate(table):
         if row.offset + row.size_bytes > flash.size_bytes:
-            raise PartitionError("size", index * 32, f"offset {row.offset:#x}")
+            raise PartitionError(
+                "size",
+                index * 32,
+                f"offset {row.offset:#x} size {row.size_bytes:#x} "
+                f"exceeds flash chip size {flash.size_bytes:#x}",
+            )
 
 
-def _rom_failure(error: ImageError, word: int) -> BootFailure:
+def _rom_failure(chip: str, error: ImageError, word: int) -> BootFailure:
     lines = [f"invalid header: {word:#010x}"] * _HEADER_LINES
-    if error.rule == "checksum":
-        lines = [f"csum err:{error.found:#x}!={error.expected:#x}", "ets_main.c 371"]
+    if error.rule == "checksum" and chip == "esp32":
+        lines = [f"csum err:{error.found:#x}!={error.expected:#x}", "ets_main.c 384 "]
+    elif error.rule == "checksum":
+        numbers = f"Calculated {error.expected:#04x} stored {error.found:#04x}"
+        lines = [f"Checksum failure. {numbers}", "ets_main.c 333 "]
     elif error.rule != "magic":  # a real chip crashes in it, in ways that differ each time
         lines = [f"emulator: {error}"]
     return BootFailure(text=_text(lines), by_watchdog=True, period_ns=_ROM_PERIOD_NS)
@@ -106,8 +114,8 @@ def _table_message(error: PartitionError) -> str:
     if error.rule == "magic":
         return f"flash_parts: partition {number} invalid magic number {error.found:#x}"
     if error.rule == "size":
-        return f"flash_parts: partition {number} invalid: it exceeds the flash chip's size"
-    return "flash_parts: partition table MD5 mismatch"
+        return f"flash_parts: partition {number} invalid - {error.detail}"
+    return "flash_parts: Incorrect MD5 checksum"
 
 
 def _image_message(error: ImageError, row: PartitionRow) -> str:
