@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, ServedBoard, SocketFront, serve
 from wattest.emulator.world import World
 
-GIVE_UP_S = 120.0
+GIVE_UP_S = 60.0
 LINKS: dict[str, Callable[[ServedBoard], Front]] = {
     "pty": PtyFront,
     "socket": SocketFront,
