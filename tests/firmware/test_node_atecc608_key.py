@@ -7,8 +7,9 @@ from power_cuts import check_evidence
 from emulated import Setup
 from wattest.emulator.atecc608 import Atecc608
 from wattest.emulator.atecc608_vault import Vault
-from wattest.emulator.flash import NorFlash
+from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.emulator.i2c import NackFault
+from wattest.emulator.nvs import NvsStore
 
 pytestmark = pytest.mark.emulated
 
@@ -83,6 +84,24 @@ def test_element_that_comes_back_with_another_key_signs_nothing_under_the_old_on
     assert setup.host.hellos[-1][1] != old
     assert {1: 9, 2: 1} in [record.event for record in setup.records()[before:]]
     assert not [record for record in setup.records()[before:] if old in record.data]
+
+
+def test_host_that_asks_for_a_new_key_gets_one_made_in_the_element() -> None:
+    chip = element()
+    setup = node(chip).start().run_s(35)
+    scalar = chip.vault.private_key_for_tests(0)
+    setup.board.power_off()
+    setup.flash.restore_power()
+    nvs = NvsStore(FlashLayout().nvs(setup.flash)).namespace("wattest")
+    nvs.set_i32("newkey", 1)
+    nvs.commit()
+    before = len(setup.records())
+    setup.board.power_on()
+    setup.run_s(15)
+    key, _boot, fiscal, *_ = setup.records()[before:]
+    assert key.event == {1: 9, 2: 2}
+    assert chip.vault.private_key_for_tests(0) != scalar
+    assert fiscal.mantissas[0] >= 1000 * WATTS * 30 // 3600
 
 
 # ---- power cuts ----
