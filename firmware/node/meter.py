@@ -213,7 +213,8 @@ class Meter:
             self.counts = energy // dt * parts + energy % dt * parts // dt
         self.exporting = sensor.exporting
         registers.add_energy(energy, sensor.exporting)
-        registers.use(self.counts, min(dt, DT_MAX_MS))
+        # Time in use is what was seen: of a gap, one period.
+        registers.use(self.counts, dt if dt <= self._dt_max_ms else self._period_ms)
 
     def _fail(self, status: str) -> None:
         self.status = status

@@ -161,7 +161,9 @@ def test_interrupt_of_an_interpreter_that_is_gone_is_not_called(bench: Bench) ->
     assert "soft reboot" in bench.type(b"\x03\x04", seconds=5)
     assert bench.type("print(falls > 0)\r").splitlines()[1] == "True"
     assert "raw REPL" in bench.type(b"\x03\x01")
+    assert bench.board.hardware.pins[27].irq_callback
     assert "soft reboot" in bench.type(b"\x04", seconds=5)  # main.py does not run again
+    assert not bench.board.hardware.pins[27].irq_callback
     assert "OK3" in bench.type(b"print(1 + 2)\x04", seconds=5)
     assert bench.board.crashes == 0
 

@@ -118,8 +118,12 @@ WRONG = {
         (S0, ("= 1000\npulse", "= 700\npulse")),
         r"sensor: an energy count of a whole number of 1/3600000 mWh expected",
     ),
+    "counts too rare": (
+        (PZEM, ("imax_ma = 60_000", "imax_ma = 6_000")),
+        r"meter.imax_ma: a count at least every 2000 ms .* got one every 2608 ms",
+    ),
     "too much power": (
-        (S0, ("imax_ma = 60_000", "imax_ma = 600_000"), ("= 1000\npulse", "= 10\npulse")),
+        (S0, ("imax_ma = 60_000", "imax_ma = 600_000"), ("= 1000\npulse", "= 100\npulse")),
         r"meter.imax_ma: Un \* Imax of at most 41943 W expected, got 138000 W",
     ),
 }

@@ -27,6 +27,7 @@ _S0_MS_MIN, _S0_MS_MAX = 30, 500
 # Longest time the node cannot look at a pin: an erase of a sector (45 ms) and the quiet it wants.
 _S0_BLIND_MS = 60
 _MS_PER_H = 3_600_000
+_COUNT_MS_MAX = 2000
 
 
 def read_sensor(table: Table) -> SensorWiring:
@@ -144,6 +145,7 @@ def _check_pzem(board: Board, sensor: Pzem004tWiring, table: Table) -> None:
             f"at least {_PZEM_PERIOD_MS} expected, the time of an answer, "
             f"got {meter.sample_period_ms}",
         )
+    _check_density(1000, meter, table)
     low, high = _PZEM_UN_MV_MIN, sensor.voltage_max_mv
     if not low <= meter.un_mv <= high:
         raise table.error("meter.un_mv", f"{low} to {high} expected, got {meter.un_mv}")
@@ -156,6 +158,19 @@ def _check_s0(sensor: S0Wiring, meter: MeterRating, table: Table) -> None:
         raise table.error(
             "sensor.impulses_per_kwh",
             f"pulses at least {shortest_ms} ms apart at Un * Imax expected, got {distance_ms} ms",
+        )
+    _check_density(sensor.impulses_per_kwh, meter, table)
+
+
+def _check_density(counts_per_kwh: int, meter: MeterRating, table: Table) -> None:
+    """At Un * Imax a count must come often enough: a verifier allows for two seconds."""
+    distance_ms = _MS_PER_H * 10**9 // (meter.power_max_uw * counts_per_kwh)
+    if distance_ms > _COUNT_MS_MAX:
+        raise table.error(
+            "meter.imax_ma",
+            f"a count at least every {_COUNT_MS_MAX} ms at Un * Imax expected, "
+            f"got one every {distance_ms} ms",
+            hint="this is the rating of the meter, not the current you expect",
         )
 
 

@@ -231,15 +231,20 @@ def elapsed_between(stream: Stream, last: Record, record: Record) -> int:
 def check_flow(
     stream: Stream, record: Record, flow: Flow, elapsed_ms: int, found: Findings
 ) -> None:
-    """Step 10, first half: no more energy and use than power limit and time allow."""
+    """Step 10, first half: no more energy and use than power limit and time allow.
+
+    A sensor that counts energy by itself goes on while the node cannot read it; what comes in one
+    step afterwards may stand for the time since the last record without a missing sample.
+    """
     energy_microwh, use_micros = flow
     limit_milliwatts = stream.enrolment.power_max_milliwatts
     allowed_ms = elapsed_ms + PLAUSIBILITY_SLACK_MS
+    energy_ms = allowed_ms + stream.owed_ms
     # mW x ms is µJ, and 3600 of them are a µWh; two registers may be rounded by 1000 µWh each
-    if energy_microwh * _S_PER_H > limit_milliwatts * allowed_ms + 2 * 1000 * _S_PER_H:
+    if energy_microwh * _S_PER_H > limit_milliwatts * energy_ms + 2 * 1000 * _S_PER_H:
         message = (
             f"{energy_microwh} µWh in {elapsed_ms} ms, more than {limit_milliwatts} mW "
-            f"can bring ({limit_milliwatts * allowed_ms // _S_PER_H} µWh)"
+            f"can bring ({limit_milliwatts * energy_ms // _S_PER_H} µWh)"
         )
         found.append(finding(record, FindingCode.IMPLAUSIBLE, Severity.ERROR, message))
     if use_micros > allowed_ms * 1000:

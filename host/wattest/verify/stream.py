@@ -90,6 +90,9 @@ class Stream:
     """Highest event number already reported missing by way of ``evt``."""
     explained: set[int] = field(default_factory=set)
     """Streams whose next gap a signed break event explains."""
+    owed_ms: int = 0
+    """Time since the last record whose energy was whole: what its sensor counted meanwhile may
+    still come, in one step."""
     times: TimeDeriver = field(default_factory=TimeDeriver)
     _seen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -115,12 +118,20 @@ class Stream:
         if len(seen) > REMEMBERED_RECORDS:
             del seen[next(iter(seen))]
 
+    def _owed_ms(self, record: Record) -> int:
+        """Return the time since the last whole record of this boot; a boot owes nothing."""
+        last = self.last
+        if "E" not in record.err or last is None or last.bootseed != record.bootseed:
+            return 0
+        return self.owed_ms + max(0, record.mono_ms - last.mono_ms)
+
     def advance(self, record: Record) -> None:
         """Make ``record`` the head."""
         self.remember(record)
         if self.earlier_cfgs and record.cfg == self.enrolment.cfg:
             self.earlier_cfgs.clear()
         ctx = record.ctx
+        self.owed_ms = self._owed_ms(record)
         self.last = record
         self.head_digests = (record.digest,)
         self.next_seq[ctx] = max(self.next_seq[ctx], record.seq + 1)
