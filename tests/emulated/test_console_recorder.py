@@ -165,3 +165,29 @@ def test_flashing_takes_the_port_over_and_no_word_of_the_new_firmware_is_missing
     ]
     assert notes[2]["holder"].startswith("wattest flash, process")
     assert notes[3]["lent_ms"] > 0
+
+
+@pyserial_warns
+def test_board_is_reset_by_the_recorder_itself_and_no_word_after_it_is_missing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with serving(bench.board, "rfc2217") as port, Recorder(port.address, log):
+        port.call(lambda: power_on(bench, SPEAKS))
+        wait_for(log, b"line 5\r\n")
+        with port_lease(port.address, holder="mpremote") as lease:
+            at = len(put_out(port, bench))
+            with lease.listen(reset_board=True) as ear:
+                heard = b""
+                while b"line 3\r\n" not in heard:
+                    heard += ear.read(4096, time.monotonic() + GIVE_UP_S)
+        port.call(bench.board.power_off)
+        whole = put_out(port, bench)
+        wait_for(log, whole[-20:])
+    booted = whole.index(b"ets ", at)
+    after = received(log, events=("opened",))[-1]
+    assert whole.endswith(after)
+    assert whole[booted:] in after
+    assert b"rst:0x1 (POWERON_RESET)" in heard
+    notes = [c.note["event"] for c in read_log(log) if c.kind is ChunkKind.NOTE]
+    assert notes[2:] == ["lent", "back", "opened", "reset", "stopped"]

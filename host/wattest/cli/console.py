@@ -18,7 +18,7 @@ from wattest.cli.console_show import Columns, can_draw, show_json, show_plain
 from wattest.cli.live import stopping_on_terminate
 from wattest.cli.options import Commands, add_home, add_json, duration_s, index
 from wattest.cli.playing import stopping_on_interrupt
-from wattest.errors import ConfigError, UsageError
+from wattest.errors import ConfigError, LinkError, UsageError
 from wattest.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def add_command(commands: Commands) -> None:
     which.add_argument("--log", type=Path, metavar="DIR", help="a kept log, or one file of it")
     parser.add_argument("--record", action="store_true", help="record, and show nothing")
     parser.add_argument("--watch", action="store_true", help="send no keys to the board")
+    parser.add_argument("--reset", action="store_true", help="reset the board, with us listening")
     parser.add_argument("--wait", action="store_true", help="begin before the port is there")
     parser.add_argument(
         "--lend",
@@ -177,6 +178,8 @@ def _watch(
             _say("Ctrl-C leaves")
         face = _Face(columns, as_json=args.json)
         face.show(watcher, watcher.backlog())
+        if args.reset and (refused := watcher.reset()):
+            raise LinkError(refused)
         for _ in _while_wanted(control, args.duration_s, recorder):
             if keyboard is not None and _type(watcher, face, keyboard):
                 break
@@ -259,8 +262,8 @@ def _query(args: argparse.Namespace) -> Query | None:
     wanted = (args.search, args.since, args.until, args.reading)
     if all(value is None for value in wanted):
         return None
-    if args.record or args.wait:
-        raise UsageError("console: --record and --wait are for recording, not for searching")
+    if args.record or args.wait or args.reset:
+        raise UsageError("console: --record, --wait and --reset are not for searching")
     return Query(
         pattern=None if args.search is None else pattern_of(args.search),
         since_ms=None if args.since is None else _moment_ms(args.since, "--since"),

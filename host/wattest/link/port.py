@@ -115,6 +115,23 @@ class Port:
         except _TROUBLE as exc:
             raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
 
+    def reset(self) -> None:
+        """Reset the board by the control lines, with this port open: nothing it says is missed.
+
+        Raises:
+            LinkError: this port has none, or vanished.
+        """
+        line = self._line
+        try:
+            if not isinstance(line, serial.SerialBase) or self.address.startswith("socket://"):
+                raise OSError(errno.ENOTTY, "bytes only")
+            reset(line)
+        except _TROUBLE as exc:
+            raise LinkError(
+                f"{self.address}: has no control lines to reset the board by: {_cause(exc)}",
+                hint="reset it by its button",
+            ) from exc
+
     def close(self) -> None:
         """Let go of the port; nothing if it is closed or gone."""
         with suppress(*_TROUBLE):
@@ -160,15 +177,10 @@ def open_port(
     port = Port(address, line)
     if reset_board:
         try:
-            if address.startswith("socket://"):
-                raise OSError(errno.ENOTTY, "bytes only")
-            reset(line)
-        except _TROUBLE as exc:
+            port.reset()
+        except LinkError:
             port.close()
-            raise LinkError(
-                f"{address}: has no control lines to reset the board by: {_cause(exc)}",
-                hint="reset it by its button",
-            ) from exc
+            raise
     return port
 
 

@@ -215,6 +215,7 @@ def test_kept_log_is_searched_without_the_port(
     [
         (["--port", "/dev/nothing-there"], 3, "/dev/nothing-there: no such port; is the board"),
         (["--port", "/dev/null"], 3, "/dev/null: cannot be opened: not a serial port"),
+        (["--port", "PTY", "--reset"], 3, "PTY: has no control lines to reset the board by:"),
         (["--board", "nobody"], 2, "no board 'nobody' is known; known: none; give its port"),
         (["--log", "nothing"], 2, "nothing: no such console log"),
         (["--log", __file__], 2, "is no console log"),
@@ -222,17 +223,18 @@ def test_kept_log_is_searched_without_the_port(
         (["--port", "/dev/x", "--since", "noon"], 2, "--since noon: expected a time such as"),
         (["--port", "/dev/x", "--until", "25:00"], 2, "--until 25:00: expected a time such as"),
         (["--port", "/dev/x", "--search", "a"], 2, "no such console log; `wattest console"),
-        (["--port", "/dev/x", "--record", "--search", "a"], 2, "--record and --wait are for"),
+        (["--port", "/dev/x", "--record", "--search", "a"], 2, "--record, --wait and --reset"),
         (["--port", "/dev/x", "--log", "y"], 2, "not allowed with argument"),
         ([], 2, "one of the arguments --port --board --log is required"),
     ],
 )
 def test_wrong_call_is_one_line(
-    options: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    board: Speaker, options: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    options = [option.replace("PTY", board.address) for option in options]
     assert main(["console", *options]) == code
-    (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    *_, line = capsys.readouterr().err.splitlines()
+    assert said.replace("PTY", board.address) in line
 
 
 def test_second_record_is_refused(

@@ -34,6 +34,10 @@ class Served(Protocol):
         """Write to the board; return why not, or ``""``."""
         ...
 
+    def reset(self) -> str:
+        """Reset the board; return why not, or ``""``."""
+        ...
+
     def lend(self, holder: str) -> str:
         """Let go of the port; return why not, or ``""``."""
         ...
@@ -165,6 +169,8 @@ class Desk:
             if what == "send":
                 data = base64.b64decode(request["data"], validate=True)
                 return _outcome(self._recorder.send(data))
+            if what == "reset":
+                return _outcome(self._recorder.reset())
             if what == "lease":
                 return self._lease(client, str(request["holder"]))
             if what == "back" and client is self._holder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from wattest.errors import LinkError
@@ -77,23 +77,30 @@ class Lease:
         self._is_ours = False
         self._talk.ask(ANSWER_S, do="back")
 
-    def listen(self) -> Port:
+    def listen(self, *, reset_board: bool = False) -> Port:
         """Give the port back and go on reading what the board says, through the recorder.
 
         From here on every byte of the board reaches both the log and the caller. Without a
         recorder the port is opened, with what is buffered in it.
 
+        Args:
+            reset_board: by the control lines, once the port is open: nothing after it is missed.
+
         Raises:
-            LinkError: the port cannot be opened, or the recorder does not answer.
+            LinkError: the port cannot be opened or has no control lines, or the recorder does not
+                answer.
         """
         if self._announcement is None:
-            return open_port(self.address, keep_input=True)
-        port = attach(self._announcement, self.address, await_port=True)
-        try:
+            return open_port(self.address, keep_input=True, reset_board=reset_board)
+        with ExitStack() as stack:
+            port = attach(self._announcement, self.address, await_port=True)
+            stack.callback(port.close)
             self.give_back()
-        except LinkError:
-            port.close()
-            raise
+            if reset_board and self._talk is not None:
+                answer = self._talk.ask(ANSWER_S, do="reset")
+                if "refused" in answer:
+                    raise LinkError(answer["refused"])
+            stack.pop_all()
         return port
 
 

@@ -72,6 +72,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._nudged = threading.Event()
+        self._wants_reset = False
         self._holder = ""
         self._lent_ns = 0
         self._state = "lost"
@@ -136,6 +137,20 @@ class Recorder:
             port.write(data)
         except LinkError as exc:
             return str(exc)
+        return ""
+
+    def reset(self) -> str:
+        """Reset the board, at once or as soon as the port is open; return why not, or ``""``."""
+        with self._lock:
+            port = self._port if self._state == "open" else None
+            self._wants_reset = port is None
+        if port is None:
+            return ""
+        try:
+            port.reset()
+        except LinkError as exc:
+            return str(exc)
+        self._note("reset")
         return ""
 
     def lend(self, holder: str) -> str:
@@ -212,6 +227,8 @@ class Recorder:
         """Read until the port is gone, lent or not wanted any more."""
         if self._state != "open":
             self._note("opened", why="", quiet=self._flaps.told)
+        if self._wants_reset and (refused := self.reset()):
+            self._note("not-reset", error=refused)
         try:
             while not self._stopped.is_set() and not self._holder:
                 self._keep(port.read(_READ_BYTES, time.monotonic() + _SLICE_S))

@@ -2,6 +2,7 @@
 
     to the recorder     {"do": "watch"}                      then ticks, until it hangs up
                         {"do": "send", "data": base64}       bytes for the board
+                        {"do": "reset"}                      reset the board
                         {"do": "lease", "holder": words}     let go of the port
                         {"do": "back"}                       take it back, as after hanging up
     from the recorder   {"ok": true, ...} or {"refused": why}, one for each request, in order

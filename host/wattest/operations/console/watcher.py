@@ -102,6 +102,14 @@ class Watcher:
         answer = self._speech.ask(ANSWER_S, do="send", data=text)
         return str(answer.get("refused", ""))
 
+    def reset(self) -> str:
+        """Reset the board by the control lines; return why not, or ``""``.
+
+        Raises:
+            LinkError: the recorder is gone, or does not answer.
+        """
+        return str(self._speech.ask(ANSWER_S, do="reset").get("refused", ""))
+
     def _connected(self) -> Talk:
         talk = connect(self.announcement)
         if talk is None:

@@ -96,6 +96,10 @@ def note_line(note: Mapping[str, Any]) -> str:
             )
         case "back":
             return f"given back by {note.get('holder')} after {_seconds(note.get('lent_ms'))} s"
+        case "reset":
+            return "board reset by the control lines"
+        case "not-reset":
+            return f"board not reset: {note.get('error')}"
         case "stopped":
             return "recording ended"
         case "boot-loop":
