@@ -199,6 +199,8 @@ def download_micropython(known: MicroPythonImage, folder: Path) -> Iterator[tupl
                     raise FlashError(f"{known.url}: more than 16 MiB came, nothing is kept")
                 yield len(data), total
     except (OSError, HTTPException, ValueError) as exc:
+        if isinstance(exc, urllib.error.HTTPError):
+            exc.close()
         reason = exc.reason if isinstance(exc, urllib.error.URLError) else exc
         raise FlashError(
             f"{known.url}: cannot be downloaded: {str(reason).lower() or type(exc).__name__}",
