@@ -106,6 +106,33 @@ def test_plausibility_ends_at_the_power_limit(
         assert expected in only(verdict, "implausible", Severity.ERROR)
 
 
+UNREAD = {7: "D", 8: "E"}
+
+
+@pytest.mark.parametrize(
+    ("milliwh", "booted", "expected"),
+    [
+        (50_557, False, None),  # 1 kW for 182 s is 50,555.6 mWh
+        (50_558, False, "50558000 µWh in 60000 ms, more than 1000000 mW can bring"),
+        (17_500, True, "17500000 µWh in "),
+    ],
+)
+def test_energy_that_a_sensor_kept_while_it_could_not_be_read_may_come_in_one_step(
+    milliwh: int, booted: bool, expected: str | None, node: Node
+) -> None:
+    records = [node.first(), node.seal(body=UNREAD), node.seal(body=UNREAD)]
+    if booted:  # what was owed before is gone with the boot
+        records.append(node.boot())
+    records.append(node.seal(registers=(milliwh, 0, 0, 0)))
+    verdict = run(node, *records)[-1]
+    if expected is None:
+        assert verdict.findings == ()
+    else:
+        assert expected in only(verdict, "implausible", Severity.ERROR)
+    again = run(node, *records, node.seal(registers=(milliwh + 17_225, 0, 0, 0)))[-1]
+    assert "17225000 µWh in 60000 ms" in only(again, "implausible", Severity.ERROR)
+
+
 def test_energy_across_a_boot_is_judged_by_time(node: Node) -> None:
     records = [node.first(), node.seal()]
     records.append(node.boot())
