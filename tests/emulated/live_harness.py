@@ -61,12 +61,14 @@ class Boards:
         home: folder of the boards.
         count: how many.
         speed: their seconds per real second.
+        link: kind of port.
     """
 
-    def __init__(self, home: Path, *, count: int = 1, speed: int = 10) -> None:
+    def __init__(self, home: Path, *, count: int = 1, speed: int = 10, link: str = "pty") -> None:
         self.home = home
         self._count = count
         self._speed = speed
+        self._link = link
         home.mkdir(exist_ok=True)
         self._scenario = home / "live.toml"
         self._scenario.write_text(SCENARIO.format(count=count))
@@ -75,6 +77,7 @@ class Boards:
     def start(self) -> None:
         """Start them and wait until all have said who they are."""
         options = ["--scenario", str(self._scenario), "--speed", str(self._speed)]
+        options += ["--link", self._link]
         command = ["board", "up", "--out", str(self.home), *options]
         said = self.home / "stderr.txt"
         with said.open("wb") as errors:
@@ -86,7 +89,7 @@ class Boards:
             )
         lines = lines_of(self._process)
         up = [next(lines, b"") for _ in range(self._count)]
-        if not all(line.endswith(b".tty") for line in up):
+        if not all(line.endswith(b".tty") or b"://" in line for line in up):
             self.end(signal.SIGKILL)
             raise AssertionError(said.read_text())
 

@@ -12,6 +12,7 @@ from wattest.errors import EmulatorError
 LOOPBACK = "127.0.0.1"
 _READ_BYTES = 16_384
 _UNREAD_BYTES_MAX = 65_536
+_PORT_MAX = 65_535
 
 
 class SocketFront:
@@ -36,11 +37,12 @@ class SocketFront:
 
     def __init__(self, board: ServedBoard, *, host: str = LOOPBACK, port: int = 0) -> None:
         try:
+            if port > _PORT_MAX:
+                raise OSError(f"expected a port up to {_PORT_MAX}")
             self._listener = socket.create_server((host, port))
-        except (OSError, OverflowError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        except OSError as exc:
             raise EmulatorError(
-                f"cannot listen on {host}:{port}: {reason}",
+                f"cannot listen on {host}:{port}: {exc.strerror or exc}",
                 hint="give another address, or port 0 for one that is free",
             ) from exc
         self._listener.setblocking(False)
