@@ -97,11 +97,11 @@ class _Work:
 
     def run(self) -> Generator[ProvisionEvent]:
         options = self._options
-        options.home.make()
         out = options.out or options.home.collected
-        self._desk = self._stack.enter_context(LedgerDesk(out, now_ms=utc_ms()))
         self._stack.enter_context(port_lease(options.port, holder="provisioning"))
         port = self._stack.enter_context(open_port(options.port))
+        options.home.make()
+        self._desk = self._stack.enter_context(LedgerDesk(out, now_ms=utc_ms()))
         yield StepBegun(what="asking the board")
         facts = self._ask(port)
         board = self._board(facts)
