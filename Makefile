@@ -6,6 +6,8 @@ JOBS ?= auto
 ARGS ?=
 PORT ?=
 BOARD ?= esp32-devkitc
+NAME ?=
+YES ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,10 +31,12 @@ help:  ## show this list
 demo: $(STAMP)  ## the wind-farm story on emulated boards, live in this terminal
 	@$(BIN)/wattest demo $(ARGS)
 
-flash: $(STAMP)  ## MicroPython and firmware on a board: PORT=/dev/ttyUSB0 BOARD=esp32-devkitc
+flash: $(STAMP)  ## flash a board and enrol it: PORT=/dev/ttyUSB0 BOARD=esp32-devkitc
 	@test -n "$(PORT)" || \
 	  { echo "make flash: which port? make flash PORT=/dev/ttyUSB0 BOARD=$(BOARD)" >&2; exit 2; }
 	@$(BIN)/wattest flash --port "$(PORT)" --board "$(BOARD)" $(ARGS)
+	@$(BIN)/wattest provision --port "$(PORT)" --board "$(BOARD)" \
+	  $(if $(NAME),--name "$(NAME)") $(if $(YES),--yes)
 
 test: $(STAMP)  ## all tests but the full counts (8 minutes at most)
 	@$(PYTEST) -m "not long" $(ARGS)

@@ -12,7 +12,7 @@ goes on from the journal on the board, or from the copy that was kept of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from wattest.flashing.micropython import (
     download_micropython,
     read_micropython,
 )
-from wattest.link import Port, find_usb, open_port
+from wattest.link import find_usb, open_port
 from wattest.operations.commission.boot_record import BootSeen, Stopped, await_boot_record
 from wattest.operations.commission.carry import Journal, ReadOut, Rescue, choose
 from wattest.operations.commission.flash_events import (
@@ -43,7 +43,6 @@ from wattest.operations.commission.flash_events import (
     Step,
 )
 from wattest.operations.commission.scan import slot_of
-from wattest.operations.console.attached import open_or_attach
 from wattest.operations.console.lease import Lease, port_lease
 from wattest.store import BoardFacts, Passport, PassportEvent
 from wattest.system import utc_ms
@@ -133,7 +132,7 @@ class _Flashing:
         self._tool = Esptool(self._place, baud=options.baud, stopped=self._is_stopped)
         self._chip_id = ""
         self._rescue: Rescue | None = None
-        self._writing = self._written = self._given_back = False
+        self._writing = self._written = False
 
     def run(self) -> Iterator[FlashEvent]:
         """Do it; what goes wrong says in which state the board is."""
@@ -170,7 +169,7 @@ class _Flashing:
         data = self._image.with_journal(journal.files)
         yield from self._write(data, journal)
         yield Step(text="waiting for the signed boot record")
-        seen = self._await_boot(self._open_watched, options.boot_wait_s)
+        seen = self._await_boot(options.boot_wait_s)
         self._compare(seen)
         self._note_flashed(seen)
         yield self._flashed(seen, journal, cached=False)
@@ -228,7 +227,7 @@ class _Flashing:
         yield Step(text="it was flashed with just this: looking at what it runs")
         self._tool.start_application()
         try:
-            seen = self._await_boot(self._open, _CACHED_WAIT_S)
+            seen = self._await_boot(_CACHED_WAIT_S)
             self._compare(seen)
         except (FlashError, VerificationError):
             yield Step(text="it does not run what it should")
@@ -239,20 +238,10 @@ class _Flashing:
 
     # ---- the node ----------------------------------------------------------------------------
 
-    def _await_boot(self, opener: Callable[[], Port], wait_s: float) -> BootSeen:
+    def _await_boot(self, wait_s: float) -> BootSeen:
         return await_boot_record(
-            self._options.port, opener, wait_s=wait_s, stopped=self._is_stopped
+            self._options.port, self._lease.listen, wait_s=wait_s, stopped=self._is_stopped
         )
-
-    def _open(self) -> Port:
-        return open_port(self._options.port)
-
-    def _open_watched(self) -> Port:
-        """Open the port through its recorder, if it has one: its log begins with this boot."""
-        if not self._given_back:
-            self._given_back = True
-            return self._lease.listen()
-        return open_or_attach(self._options.port)
 
     def _compare(self, seen: BootSeen) -> None:
         if seen.record.cfg != self._image.cfg:
