@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wattest.boards import board_names, load_board
+from wattest.boards import Ina228Wiring, S0Wiring, board_names, load_board
 from wattest.data import data_root
 from wattest.scenario import ActionKind, FaultKind, parse_scenario, prepare
 from wattest.scenario.csv_options import UNITS, read_csv_options
@@ -55,6 +55,15 @@ def test_every_action_load_and_curve_is_named(word):
 def test_every_board_stands_in_the_table_with_its_pins(name):
     board = load_board(name)
     (row,) = re.findall(rf"^\| `{name}` \| ESP32.*$", BOARDS, re.MULTILINE)
-    assert f"| {board.i2c.scl_pin}, {board.i2c.sda_pin} |" in row
     volts, amps = board.meter.un_mv // 1000, board.meter.imax_ma // 1000
-    assert f"| {volts} V, {amps} A, {board.sensor.shunt_uohm // 1000} mΩ |" in row
+    pins = f"{board.i2c.scl_pin}, {board.i2c.sda_pin}"
+    sensor = board.sensor
+    if isinstance(sensor, Ina228Wiring):
+        what = f"{sensor.shunt_uohm // 1000} mΩ"
+    elif isinstance(sensor, S0Wiring):
+        pins, what = f"pin {sensor.pin}", "S0"
+    elif board.uart is not None:
+        pins, what = f"UART {board.uart.tx_pin}, {board.uart.rx_pin}", "PZEM-004T"
+    else:
+        what = "ADE7953"
+    assert f"| {pins} | {volts} V, {amps} A, {what} |" in row
