@@ -19,6 +19,8 @@ _READ_ERROR = "F"
 # No averaging window is longer (1024 * 3 * 4.12 ms).
 _FRESH_MAX_MS = const(14_000)
 COUNTS_MAX = const((1 << 24) - 1)
+# An injected power counts no longer than this: whoever injects must renew it.
+_INJECTED_MAX_MS = const(60_000)
 
 
 class Interval:
@@ -89,6 +91,7 @@ class Meter:
         self._counts_energy = sensor.counts_energy
         self._injected = 0
         self._injected_export = False
+        self._injected_at = self._last_ticks
         self.input = SENSOR
         self.status = "G"
         self.counts = 0
@@ -148,9 +151,16 @@ class Meter:
         return -milliw if self.exporting else milliw
 
     def inject(self, counts: int, exporting: bool) -> None:
-        """What INJECTED input measures from now on."""
+        """What INJECTED input measures from now on, for a minute at most."""
         self._injected = counts
         self._injected_export = exporting
+        self._injected_at = time.ticks_ms()
+
+    def injection_lapsed(self) -> bool:
+        """Nobody has renewed the injected power for a minute: who injected it may be gone."""
+        if self.input != INJECTED:
+            return False
+        return time.ticks_diff(self._last_ticks, self._injected_at) >= _INJECTED_MAX_MS
 
     def select_input(self, selected: int) -> None:
         """Change where samples come from; both running intervals are marked."""
@@ -195,7 +205,7 @@ class Meter:
         self._registers.integrate(counts, exporting, dt)
 
     def _take_energy(self, now, dt: int) -> None:
-        """Energy is complete however late the sample is, until the sensor's counter is ambiguous."""
+        """Energy is whole however late a sample is, until the counter is ambiguous."""
         sensor = self._sensor
         self._last_ticks = now
         if dt > sensor.span_ms:

@@ -9,9 +9,10 @@ the cable), S0- to ground. A pulse pulls the pin low.
     if sensor.sample():
         print(sensor.energy, "pulses since the last sample")
 
-A pulse and the gap behind it last 30 ms at least. Edges that come faster are a contact that bounces
-or a disturbance: they are not counted twice, and the sample says that it cannot be trusted. A pulse
-counts when it ends. What nobody can see at this end: a wire that is cut, and a pulse not sent.
+A pulse and the gap behind it last 30 ms at least. Edges that come faster are a contact that
+bounces or a disturbance: they are not counted twice, and the sample says that it cannot be
+trusted. A pulse counts when it ends. What nobody can see at this end: a wire that is cut, and a
+pulse that was not sent.
 
 The handler runs late while the chip erases flash (45 ms): lengths are judged with that in mind.
 """
