@@ -84,8 +84,10 @@ class ElementNode(Node):
 
     def _seal_due(self) -> bool:
         recorder = self.recorder
-        if recorder.failed and time.ticks_diff(self._ask_at, time.ticks_ms()) > 0:
-            return False
+        if recorder.failed:
+            self._hold_if_due()
+            if time.ticks_diff(self._ask_at, time.ticks_ms()) > 0:
+                return False
         recorder.trying = True
         try:
             sealed = super()._seal_due()
@@ -114,10 +116,14 @@ class ElementNode(Node):
             self.session.send_reply(self._commands.counter, WRONG_STATE)
 
     def _wait(self, error: SignerError) -> None:
-        """The element failed: tell, ask again later, keep what should have been sealed."""
+        """The element failed: tell, and ask again later."""
         print("wattest: %s" % error)
         self._ask_at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
         self.log.error(ERROR_ELEMENT, 1)
+        self._hold_if_due()
+
+    def _hold_if_due(self) -> None:
+        """The interval ended without a record: keep the registers."""
         if self._record_due:
             self._record_due = False
             self.recorder.hold()
