@@ -64,6 +64,10 @@ def test_a_damaged_bootloader_fails_its_checksum() -> None:
     assert newer.text.startswith(b"Checksum failure. Calculated 0x")
 
 
+def test_the_rom_does_not_mind_a_bootloader_whose_digest_is_wrong() -> None:
+    assert boot_failure("esp32", replaced(flashed(), 0x1000 + 2128 - 1, b"\x00")) is None
+
+
 def test_a_bootloader_of_another_chip_does_not_start() -> None:
     flash = NorFlash(4 << 20)
     flash.program(0x0, synthetic_micropython("esp32s3"))
