@@ -72,6 +72,13 @@ def wait_for(log: Path, said: bytes) -> None:
         assert time.monotonic() < until_s, f"{said!r} is not in the log"
 
 
+def wait_for_size(log: Path, size_bytes: int) -> None:
+    """Wait until the recorder has read as much since it opened the port last."""
+    until_s = time.monotonic() + GIVE_UP_S
+    while (got := len(received(log, events=("opened",))[-1])) < size_bytes:
+        assert time.monotonic() < until_s, f"{got} bytes in the log, expected {size_bytes}"
+
+
 def put_out(port: Served, bench: Bench) -> bytes:
     """Return all that the board ever put on its wire."""
     return port.call(lambda: bytes(bench.output))
@@ -86,9 +93,9 @@ def test_log_is_what_the_board_put_out_from_its_power_on(
         port.call(lambda: power_on(bench, SPEAKS))
         wait_for(tmp_path, b"line 60\r\n")
         port.call(bench.board.power_off)
-        wait_for(tmp_path, put_out(port, bench)[-20:])
         port.call(lambda: power_on(bench, QUIET))
         wait_for(tmp_path, b">>> ")
+        wait_for_size(tmp_path, len(put_out(port, bench)))
         assert received(tmp_path) == [put_out(port, bench)]
 
 
@@ -99,7 +106,7 @@ def test_what_the_board_said_before_the_recorder_began_is_in_its_log(
         port.call(lambda: power_on(bench, QUIET))
         port.wait_until(lambda: bench.output.endswith(b">>> "), "prompt")
         with Recorder(port.address, tmp_path):
-            wait_for(tmp_path, b">>> ")
+            wait_for_size(tmp_path, len(put_out(port, bench)))
         assert received(tmp_path) == [put_out(port, bench)]
 
 
@@ -134,7 +141,7 @@ def test_node_that_resets_over_and_over_is_told_once(bench: Bench, tmp_path: Pat
         port.call(lambda: power_on(bench, resets))
         port.wait_until(lambda: bench.output.count(b"rst:0x") >= 12, "12 starts")
         port.call(bench.board.power_off)
-        wait_for(tmp_path, put_out(port, bench)[-200:])
+        wait_for_size(tmp_path, len(put_out(port, bench)))
         assert received(tmp_path) == [put_out(port, bench)]
     notes = [c.note for c in read_log(tmp_path) if c.note.get("event") == "boot-loop"]
     assert [note["starts"] for note in notes] == [5]
@@ -183,8 +190,8 @@ def test_board_is_reset_by_the_recorder_itself_and_no_word_after_it_is_missing(
                     heard += ear.read(4096, time.monotonic() + GIVE_UP_S)
         port.call(bench.board.power_off)
         whole = put_out(port, bench)
-        wait_for(log, whole[-20:])
-    booted = whole.index(b"ets ", at)
+        booted = whole.index(b"ets ", at)
+        wait_for_size(log, len(whole) - booted)
     after = received(log, events=("opened",))[-1]
     assert whole.endswith(after)
     assert whole[booted:] in after
