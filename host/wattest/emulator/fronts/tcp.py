@@ -37,9 +37,7 @@ class SocketFront:
 
     def __init__(self, board: ServedBoard, *, host: str = LOOPBACK, port: int = 0) -> None:
         try:
-            if port > _PORT_MAX:
-                raise OSError(f"expected a port up to {_PORT_MAX}")
-            self._listener = socket.create_server((host, port))
+            self._listener = _listen(host, port)
         except OSError as exc:
             raise EmulatorError(
                 f"cannot listen on {host}:{port}: {exc.strerror or exc}",
@@ -153,3 +151,9 @@ class SocketFront:
                 self._unread.clear()
                 return
             del self._unread[:sent]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if port > _PORT_MAX:
+        raise OSError(f"expected a port up to {_PORT_MAX}")
+    return socket.create_server((host, port))
