@@ -87,13 +87,20 @@ class Actions:
         node.session.show(node.recorder.event((IDENTIFY,), node.sample_if_due, nonce))
 
     def test_input(self, selected: int, power_milliw: int) -> None:
-        """Measure the sensor, a given power, or a stimulus board; records say which."""
+        """Measure the sensor, a given power, or a stimulus board; records say which.
+
+        Only a change of the input is an event: another power is no news, the records say 1.
+        """
         node = self._node
         counts = abs(power_milliw) * 1_000_000 // node.power_nw_per_count
         if selected == INJECTED and counts > COUNTS_MAX:
             raise Refused(OUT_OF_RANGE)
-        self._prepare(EVENT)
         old = node.meter.input
+        if selected == old:
+            node.meter.sample()
+            node.meter.inject(counts, power_milliw < 0)
+            return
+        self._prepare(EVENT)
         node.meter.inject(counts, power_milliw < 0)
         node.meter.select_input(selected)
         node.recorder.event((INPUT, old, selected), node.sample_if_due)

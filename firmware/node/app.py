@@ -24,7 +24,8 @@ from node.legal_log import (
     SENSOR_ERRORS,
     LegalLog,
 )
-from node.record import BOOT
+from node.meter import INJECTED, SENSOR
+from node.record import BOOT, INPUT
 from node.session import Session
 
 _BUS_STUCK = "T"
@@ -105,6 +106,7 @@ class Node:
         if self._sampled:
             self._sampled = False
             self._watch_sensor()
+            self._watch_input()
         now = time.ticks_ms()
         idle_ms = max(0, time.ticks_diff(self._sample_at, now))
         if self._in_retreat(now):
@@ -183,6 +185,12 @@ class Node:
         if status == _BUS_STUCK:
             self._sensor.use_bus(self._make_bus())
         self.meter.recover()
+
+    def _watch_input(self) -> None:
+        """Go back to the sensor when an injected power was not renewed, right after a sample."""
+        if self.meter.injection_lapsed():
+            self.meter.select_input(SENSOR)
+            self.log.add((INPUT, INJECTED, SENSOR))
 
     def _contain(self, error: Exception) -> None:
         """An exception in the loop: tell, stop working for a second, go on sampling."""

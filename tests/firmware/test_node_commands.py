@@ -107,6 +107,43 @@ def test_injected_input_is_marked_in_every_record_it_touches() -> None:
     assert during.mantissas[1] > 0
 
 
+def test_another_injected_power_is_metered_at_once_and_is_no_event() -> None:
+    setup = Setup(interval_ms=10_000).start().run_s(10)
+    for power_milliw in (360_000, -720_000, 180_000):
+        assert setup.command(TEST_INPUT, 1, power_milliw) == 0
+        setup.run_s(8.5)
+    assert setup.command(TEST_INPUT, 0) == 0
+    setup.run_s(12)
+    begun, ended = (record for record in setup.records(2) if record.event[1] == 8)
+    assert (begun.event, ended.event) == ({1: 8, 2: 0, 3: 1}, {1: 8, 2: 1, 3: 0})
+    imported, exported = (ended.mantissas[i] - begun.mantissas[i] for i in (0, 1))
+    assert imported == pytest.approx(1500, abs=6)
+    assert exported == pytest.approx(2000, abs=6)
+
+
+def test_injected_power_that_nobody_renews_ends_after_a_minute_on_record() -> None:
+    setup = Setup(interval_ms=10_000).start().run_s(5)
+    assert setup.command(TEST_INPUT, 1, 360_000) == 0
+    setup.run_s(40)
+    assert setup.command(TEST_INPUT, 1, 360_000) == 0
+    setup.run_s(57)
+    assert setup.events(8) == [{1: 8, 2: 0, 3: 1}]
+    setup.run_s(30)
+    begun, ended = (record for record in setup.records(2) if record.event[1] == 8)
+    assert ended.event == {1: 8, 2: 1, 3: 0}
+    # 41.5 s until it was renewed, a minute, and up to a sample.
+    assert 10_100 <= ended.mantissas[0] - begun.mantissas[0] <= 10_350
+    assert [record.body[16] for record in setup.records(0)][-1] == 0
+
+
+def test_power_injected_again_in_time_goes_on() -> None:
+    setup = Setup().start().run_s(5)
+    for _ in range(4):
+        assert setup.command(TEST_INPUT, 1, 1000) == 0
+        setup.run_s(40)
+    assert setup.events(8) == [{1: 8, 2: 0, 3: 1}]
+
+
 def test_mark_of_injected_input_survives_a_reset_within_the_interval() -> None:
     setup = Setup().start().run_s(10)
     assert setup.command(TEST_INPUT, 1, 1000) == 0

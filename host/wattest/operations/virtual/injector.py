@@ -15,6 +15,7 @@ from wattest.operations.collector import Collector
 from wattest.operations.virtual.bench import EmulatedBench
 from wattest.operations.virtual.links import Links, Tap, Wire
 from wattest.scenario import Fault, FaultKind
+from wattest.units import NS_PER_MS
 from wattest.wire import (
     OBIS_EXPORT,
     OBIS_IMPORT,
@@ -26,7 +27,7 @@ from wattest.wire import (
     parse_sign1,
     seal_sign1,
 )
-from wattest.wire.message import FrameKind
+from wattest.wire.message import RENEW_INPUT_MS, FrameKind
 from wattest.wire.record_schema import BODY_KEY
 
 _HELD = frozenset(
@@ -91,6 +92,7 @@ class Injector:
         self._copies: dict[int, NorFlash] = {}
         self._changes: dict[str, list[Tap]] = {}
         self._held: dict[tuple[FaultKind, str], list[Undo]] = {}
+        self._injected: dict[str, Fault] = {}
 
     def keep_frames(self, node: str) -> None:
         """Begin to keep a node's frames, so that one can be replayed later."""
@@ -184,8 +186,20 @@ class Injector:
     def inject_input(self, fault: Fault) -> Undo:
         """Command the node to meter a made-up power."""
         assert fault.power_uw is not None, "the plan gives a power"
-        self._command(fault.node, Op.TEST_INPUT, 1, int(fault.power_uw) // _UW_PER_MILLIWATT)
-        return lambda: self._command(fault.node, Op.TEST_INPUT, 0)
+        power_milliw = int(fault.power_uw) // _UW_PER_MILLIWATT
+        self._injected[fault.node] = fault
+
+        def renew() -> None:
+            if self._injected.get(fault.node) is fault:
+                self._command(fault.node, Op.TEST_INPUT, 1, power_milliw)
+                self._bench.call_at(self._bench.now_ns + RENEW_INPUT_MS * NS_PER_MS, renew)
+
+        def stop() -> None:
+            del self._injected[fault.node]
+            self._command(fault.node, Op.TEST_INPUT, 0)
+
+        renew()
+        return stop
 
     def no_time(self, fault: Fault) -> Undo:
         """Keep the host from setting the node's clock."""
