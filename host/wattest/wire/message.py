@@ -37,7 +37,7 @@ CREDIT_BYTES: Final = 200
 INTERVAL_MS_MIN: Final = 1000
 INTERVAL_MS_MAX: Final = 3_600_000
 RENEW_INPUT_MS: Final = 20_000
-"""How often an injected power is sent again: after 60 s without, a node goes back to its sensor."""
+"""How often an injected power is sent again; without it a node returns to its sensor in 60 s."""
 _U32_BYTES = 4
 _U32_LIMIT = 1 << 32
 
