@@ -246,10 +246,11 @@ def _show_kept(path: Path, query: Query | None, args: argparse.Namespace) -> int
     from wattest.operations.console.search import Query, find
 
     found = 0
-    for item in find(read_log(path), query or Query()):
+    query, is_search = query or Query(), query is not None
+    for item in find(read_log(path, since_ms=query.since_ms), query):
         found += 1
         (show_json if args.json else show_plain)([item])
-    if not found and query is not None:
+    if not found and is_search:
         _say(f"nothing found in {path}")
         return EXIT_NOT_FOUND
     return 0

@@ -271,3 +271,28 @@ def test_port_is_lent_to_a_command_and_its_exit_code_is_ours(
     said = capfd.readouterr().err
     assert "--lend needs a command" in said
     assert "no-such-tool: no such file or directory" in said
+
+
+def test_board_is_found_by_name_or_serial_among_those_that_were_provisioned(
+    board: Speaker, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {
+        "port": board.address,
+        "name": "heat-pump",
+        "asset": "heat-pump",
+        "serial": "HP-0001",
+        "board": "esp32-devkitc",
+        "kind": "real",
+        "demo": False,
+        "cfg": "00" * 16,
+        "power_max_milliwatts": 5_000_000,
+        "command_key_file": "heat-pump.key",
+    }
+    kept(board, home)
+    (home / "heat-pump.key").write_text("00" * 32)
+    (home / "boards.json").write_text(json.dumps({"format": 1, "boards": [known]}))
+    for name in ("heat-pump", "HP-0001"):
+        assert main(["console", "--board", name, "--search", "boot again"]) == 0
+        assert "boot again" in capsys.readouterr().out
+    assert main(["console", "--board", "boiler", "--search", "boot"]) == 2
+    assert "no board 'boiler' is known; known: heat-pump" in capsys.readouterr().err

@@ -137,3 +137,13 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
         list(read_log(tmp_path))
     with pytest.raises(ValueError, match="at most 1048576"):
         encode_chunk(ChunkKind.RECEIVED, bytes(1024 * 1024 + 1), utc_ms=0, mono_ns=0)
+
+
+def test_old_segments_are_passed_over_when_only_new_chunks_are_wanted(tmp_path: Path) -> None:
+    said = [chunk(b"%4d" % n * 64, ms=1000 + n) for n in range(400)]
+    write(tmp_path, said, segment_bytes_max=4000)
+    for since_ms in (0, 1000, 1001, 1200, 1399, 5000):
+        kept = list(read_log(tmp_path, since_ms=since_ms))
+        wanted = [c for c in said if c.utc_ms >= since_ms]
+        assert [c for c in kept if c.utc_ms >= since_ms] == wanted
+        assert len(kept) < len(wanted) + 3 * 4000 // 256

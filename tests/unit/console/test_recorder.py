@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -346,3 +348,29 @@ def test_lease_is_taken_again_after_listening(board: Speaker, tmp_path: Path) ->
                     board.say(b"!")
                     assert read_all(port, 1)
     assert received(tmp_path) == b"first boot!!next boot !!"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_lost_or_doubled_while_watchers_and_borrowers_come_and_go(
+    board: Speaker, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    said = [chance.randbytes(chance.randrange(1, 3000)) for _ in range(200)]
+    speaker = threading.Thread(target=lambda: [board.say(part) for part in said])
+    with ExitStack() as stack:
+        recorder = stack.enter_context(Recorder(board.address, tmp_path))
+        speaker.start()
+        watchers: list[Watcher] = []
+        for _ in range(12):
+            match chance.randrange(3):
+                case 0:
+                    watchers.append(stack.enter_context(Watcher(recorder.announcement)))
+                case 1 if watchers:
+                    watchers.pop(chance.randrange(len(watchers))).__exit__(None, None, None)
+                case _:
+                    with port_lease(board.address):
+                        pass
+            for watcher in watchers:
+                watcher.take(0.0)
+        speaker.join(LATER_S)
+        wait_for_bytes(tmp_path, b"".join(said))

@@ -16,8 +16,10 @@ import json
 import os
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -249,11 +251,12 @@ def newest_segment(folder: Path) -> Position:
     return Position(segment=max(segments(folder), default=1), offset=0)
 
 
-def read_log(path: Path) -> Iterator[Chunk]:
+def read_log(path: Path, *, since_ms: int | None = None) -> Iterator[Chunk]:
     """Yield everything a log holds now.
 
     Args:
         path: the folder of a log, or one segment.
+        since_ms: segments that ended before this moment may be passed over, UTC ms since 1970.
 
     Raises:
         ConfigError: it is not a log.
@@ -268,7 +271,7 @@ def read_log(path: Path) -> Iterator[Chunk]:
             path=str(path),
             hint="`wattest console --port P` keeps one",
         )
-    reader = LogReader(path)
+    reader = LogReader(path, _before(path, since_ms))
     while chunks := reader.read():
         yield from chunks
 
@@ -279,6 +282,31 @@ def encode_chunk(kind: ChunkKind, data: bytes, *, utc_ms: int, mono_ns: int) -> 
         raise ValueError(f"chunk: {len(data)} bytes, at most {_DATA_BYTES_MAX}")
     meta = _META.pack(kind, len(data), utc_ms, mono_ns)
     return _MAGIC + meta + zlib.crc32(meta + data).to_bytes(_CRC_BYTES) + data
+
+
+def _before(folder: Path, since_ms: int | None) -> Position | None:
+    """Return where to begin to see everything since a moment, and the segment before it.
+
+    A frame may begin in one segment and end in the next.
+    """
+    if since_ms is None:
+        return None
+    numbers = segments(folder)
+    later = 0
+    while later < len(numbers) and _begun_ms(_path(folder, numbers[later])) < since_ms:
+        later += 1
+    return Position(segment=numbers[max(0, later - 2)], offset=0)
+
+
+def _begun_ms(path: Path) -> int:
+    """Return when a segment begins, or the end of time if nothing in it tells."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(len(HEADER))
+        head = file.read(_HEAD_BYTES)
+        if len(head) == _HEAD_BYTES and head.startswith(_MAGIC):
+            utc_ms: int = _META.unpack(head[len(_MAGIC) : -_CRC_BYTES])[2]
+            return utc_ms
+    return sys.maxsize
 
 
 def _one_segment(path: Path) -> Iterator[Chunk]:
