@@ -159,13 +159,13 @@ def test_faults_of_a_kind_that_overlap_end_together(kind: str) -> None:
 
 
 def test_power_is_injected_for_as_long_as_the_plan_says() -> None:
-    fault = 'kind = "inject-input"\nnode = "feeder"\nat = "31s"\nfor = "80s"\npower_w = 900'
+    fault = 'kind = "inject-input"\nnode = "feeder"\nat = "31s"\nfor = "70s"\npower_w = 900'
     played = Bench(faults=[fault]).play()
     assert played.end.reasons == ()
     records = [e.verdict.record for e in readings(played)]
     inputs = [record.input for record in records if record is not None]
     first = inputs.index(1)
-    assert inputs == [0] * first + [1] * 9 + [0]
+    assert inputs == [0] * first + [1] * 8 + [0]
 
 
 def test_two_forgeries_at_once_do_not_undo_one_another() -> None:
