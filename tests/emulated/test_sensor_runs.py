@@ -7,14 +7,18 @@ calibrated to, and the counts that begin before a run and end behind it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from run_harness import Bench, Played
 
 from wattest.boards import load_board
+from wattest.emulator import s0_pulses
 from wattest.emulator.ina228 import ChipErrors
 from wattest.errors import ConfigError
+from wattest.operations.virtual import rig
 from wattest.operations.virtual.bench import EmulatedBench, NodePlan
 from wattest.scenario import parse_scenario, prepare
 
@@ -169,3 +173,31 @@ def test_scenario_that_a_sensor_cannot_play_is_refused_in_one_line(
 def test_same_run_gives_the_same_registers(board: str) -> None:
     first, second = (Bench(board=board, duration="30s").play() for _ in range(2))
     assert first.end.total == second.end.total
+
+
+@pytest.mark.parametrize("board", BOUND_WH)
+def test_undeclared_error_of_a_sensor_fails_the_run(
+    board: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lying(**declared: int) -> ChipErrors:
+        return replace(ChipErrors(**declared), gain_current_ppm=-60_000)
+
+    monkeypatch.setattr(rig, "ChipErrors", lying)
+    load = '{ kind = "constant", power_w = 4500 }'
+    played = Bench(board=board, load=load, duration="5m").play()
+    (reason,) = played.end.reasons
+    assert "feeder: energy error -" in reason
+
+
+def test_pulses_that_were_never_sent_show_only_beside_the_truth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The node cannot see them, and says so nowhere; the bench knows what flowed."""
+    monkeypatch.setattr(
+        s0_pulses, "ContactTrouble", partial(s0_pulses.ContactTrouble, lose_every=10)
+    )
+    load = '{ kind = "constant", power_w = 3600 }'
+    played = Bench(board=S0, load=load, duration="5m").play()
+    (reason,) = played.end.reasons
+    assert "feeder: energy error -10" in reason
+    assert metered_wh(played) == pytest.approx(270, abs=1)
