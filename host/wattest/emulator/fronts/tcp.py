@@ -11,7 +11,7 @@ from wattest.errors import EmulatorError
 
 LOOPBACK = "127.0.0.1"
 _READ_BYTES = 16_384
-_UNREAD_BYTES_MAX = 65_536
+_UNREAD_BYTES_MAX = 1 << 20  # a flashing stub sends 64 blocks of 4096 bytes ahead of the tool
 _PORT_MAX = 65_535
 
 
