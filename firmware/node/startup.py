@@ -286,26 +286,18 @@ def _make_on_i2c(settings: dict) -> tuple:
 
 def _make_pzem004t(settings: dict) -> tuple:
     from node.drivers.pzem004t import BAUD, Pzem004t
+    from node.wiring_line import port_maker
 
-    number = settings["uart_id"]
-    tx = settings["uart_tx"]
-    rx = settings["uart_rx"]
-
-    def make_bus():
-        return machine.UART(number, baudrate=BAUD, tx=machine.Pin(tx), rx=machine.Pin(rx))
-
+    make_bus = port_maker(settings, BAUD)
     power_nw = settings["power_nw_per_count"]
     return make_bus, Pzem004t(make_bus(), settings["sensor_address"], power_nw_per_count=power_nw)
 
 
 def _make_s0(settings: dict) -> tuple:
     from node.drivers.s0 import S0
+    from node.wiring_line import input_maker
 
-    number = settings["sensor_pin"]
-
-    def make_bus():
-        return machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
-
+    make_bus = input_maker(settings["sensor_pin"])
     return make_bus, S0(
         make_bus(),
         pulse_ms=settings["sensor_pulse_ms"],
