@@ -13,8 +13,9 @@ from board_harness import Bench
 from flash_harness import flash_bench
 from port_harness import GIVE_UP_S, Served, run_tool, serving
 
+from wattest.operations.console.chunk import ChunkKind
 from wattest.operations.console.lease import port_lease
-from wattest.operations.console.log_file import ChunkKind, read_log
+from wattest.operations.console.log_file import read_log
 from wattest.operations.console.recorder import Recorder
 
 pytestmark = pytest.mark.emulated

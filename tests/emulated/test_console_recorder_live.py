@@ -13,8 +13,9 @@ import pytest
 from live_harness import Boards, audit, check_complete, wait_for
 
 from wattest.errors import LinkError
+from wattest.operations.console.chunk import ChunkKind
 from wattest.operations.console.lease import port_lease
-from wattest.operations.console.log_file import ChunkKind, read_log
+from wattest.operations.console.log_file import read_log
 from wattest.operations.console.recorder import Recorder
 from wattest.operations.console.search import Query, find
 from wattest.operations.control import RunControl

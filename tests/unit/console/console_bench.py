@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wattest.operations.console.log_file import Chunk, ChunkKind, read_log, segments
+from wattest.operations.console.chunk import Chunk, ChunkKind
+from wattest.operations.console.log_file import read_log, segments
 from wattest.operations.console.recorder import Recorder
 
 GIVE_UP_S = 20.0

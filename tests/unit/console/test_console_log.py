@@ -8,14 +8,12 @@ import pytest
 from console_bench import chunk
 
 from wattest.errors import ConfigError
+from wattest.operations.console.chunk import Chunk, ChunkKind, encode_chunk
 from wattest.operations.console.log_file import (
     HEADER,
-    Chunk,
-    ChunkKind,
     LogReader,
     LogWriter,
     Position,
-    encode_chunk,
     read_log,
     segments,
 )
@@ -135,8 +133,8 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
         list(read_log(other))
     with pytest.raises(ConfigError, match="is no console log"):
         list(read_log(tmp_path))
-    with pytest.raises(ValueError, match="at most 1048576"):
-        encode_chunk(ChunkKind.RECEIVED, bytes(1024 * 1024 + 1), utc_ms=0, mono_ns=0)
+    with pytest.raises(ValueError, match="at most 262144"):
+        encode_chunk(ChunkKind.RECEIVED, bytes(256 * 1024 + 1), utc_ms=0, mono_ns=0)
 
 
 def test_old_segments_are_passed_over_when_only_new_chunks_are_wanted(tmp_path: Path) -> None:

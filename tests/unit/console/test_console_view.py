@@ -9,8 +9,8 @@ import pytest
 from console_bench import chunk
 
 from wattest.errors import UsageError
+from wattest.operations.console.chunk import Chunk, ChunkKind
 from wattest.operations.console.guard import BootGuard
-from wattest.operations.console.log_file import Chunk, ChunkKind
 from wattest.operations.console.search import Query, find, pattern_of
 from wattest.operations.console.text_line import LINE_CHARS_MAX, TextLine
 from wattest.operations.console.view import Item, View, items

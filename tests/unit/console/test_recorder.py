@@ -24,8 +24,9 @@ from console_bench import (
 from wattest.errors import LinkClosed, LinkError
 from wattest.link import open_port
 from wattest.operations.console.attached import attach, open_or_attach
+from wattest.operations.console.chunk import ChunkKind
 from wattest.operations.console.lease import port_lease
-from wattest.operations.console.log_file import ChunkKind, read_log
+from wattest.operations.console.log_file import read_log
 from wattest.operations.console.places import announcements, connect, find_recorder
 from wattest.operations.console.recorder import Recorder
 from wattest.operations.console.watcher import Watcher

@@ -13,7 +13,8 @@ from typing import Final
 
 from wattest.errors import ConfigError, LinkClosed, LinkError
 from wattest.link import Port, open_port
-from wattest.operations.console.log_file import ChunkKind, LogReader, Position
+from wattest.operations.console.chunk import ChunkKind
+from wattest.operations.console.log_file import LogReader, Position
 from wattest.operations.console.places import Announcement, connect, find_recorder
 from wattest.operations.console.talk import Talk
 

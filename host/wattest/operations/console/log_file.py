@@ -1,58 +1,36 @@
 """The recorder's log on disk: what the port said, with times, in files that only grow.
 
 A folder holds segments `00000001.wlog`, `00000002.wlog` and so on; each begins with one line of
-text and goes on with chunks, big-endian:
-
-    ff 77 63 ff | kind (u8) | length (u32) | UTC ms (i64) | monotonic ns (u64) | CRC-32 | data
-
-The CRC covers kind to monotonic time and the data. A program that is killed leaves at most one
-unfinished chunk at the end of its segment; a new recorder begins a new segment. A reader that
-meets damage goes on at the next chunk that is whole, and gives the damaged bytes back as such.
+text and goes on with chunks, see `chunk`. A program that is killed leaves at most one unfinished
+chunk at the end of its segment; a new recorder begins a new segment.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import struct
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from wattest.errors import ConfigError, StoreError
+from wattest.operations.console.chunk import (
+    HEAD_BYTES,
+    Chunk,
+    ChunkKind,
+    encode_chunk,
+    split_chunks,
+    utc_ms_of,
+)
 
 SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 LOG_BYTES_MAX: Final = 512 * 1024 * 1024
 HEADER: Final = b"wattest console log, format 1: chunks as docs/console.md says\n"
-_MAGIC = b"\xffwc\xff"
-_META = struct.Struct(">BIqQ")
-_CRC_BYTES = 4
-_HEAD_BYTES = len(_MAGIC) + _META.size + _CRC_BYTES
-_DATA_BYTES_MAX = 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _NAME = re.compile(r"\d{8}\.wlog")
-
-
-class ChunkKind(IntEnum):
-    """What a chunk holds."""
-
-    NOTE = 0
-    """JSON of the recorder: `event` and what belongs to it."""
-    RECEIVED = 1
-    """Bytes from the board."""
-    SENT = 2
-    """Bytes to the board."""
-    DAMAGED = 255
-    """Never written: bytes of the log that are no chunk."""
-
-
-_KINDS = frozenset(ChunkKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,31 +39,6 @@ class Position:
 
     segment: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """One thing the log holds.
-
-    Args:
-        kind: what it is.
-        utc_ms: when it was read or written, UTC ms since 1970, by the recorder's machine.
-        mono_ns: the same moment by that machine's clock that is never set, ns.
-        data: its bytes.
-    """
-
-    kind: ChunkKind
-    utc_ms: int
-    mono_ns: int
-    data: bytes
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """What the recorder says of itself; empty for other kinds."""
-        if self.kind is not ChunkKind.NOTE:
-            return {}
-        values: dict[str, Any] = json.loads(self.data)
-        return values
 
 
 class LogWriter:
@@ -198,7 +151,7 @@ class LogReader:
         while True:
             newer = [number for number in segments(self._folder) if number > self._number]
             data = self._bytes()
-            chunks, used = _split(data, whole=bool(newer) and len(data) < _READ_BYTES)
+            chunks, used = split_chunks(data, whole=bool(newer) and len(data) < _READ_BYTES)
             self._offset += used
             if chunks:
                 return self._dated(chunks)
@@ -276,14 +229,6 @@ def read_log(path: Path, *, since_ms: int | None = None) -> Iterator[Chunk]:
         yield from chunks
 
 
-def encode_chunk(kind: ChunkKind, data: bytes, *, utc_ms: int, mono_ns: int) -> bytes:
-    """Encode one chunk of up to 1 MiB."""
-    if len(data) > _DATA_BYTES_MAX:
-        raise ValueError(f"chunk: {len(data)} bytes, at most {_DATA_BYTES_MAX}")
-    meta = _META.pack(kind, len(data), utc_ms, mono_ns)
-    return _MAGIC + meta + zlib.crc32(meta + data).to_bytes(_CRC_BYTES) + data
-
-
 def _before(folder: Path, since_ms: int | None) -> Position | None:
     """Return where to begin to see everything since a moment, and the segment before it.
 
@@ -302,10 +247,9 @@ def _begun_ms(path: Path) -> int:
     """Return when a segment begins, or the end of time if nothing in it tells."""
     with suppress(OSError), path.open("rb") as file:
         file.seek(len(HEADER))
-        head = file.read(_HEAD_BYTES)
-        if len(head) == _HEAD_BYTES and head.startswith(_MAGIC):
-            utc_ms: int = _META.unpack(head[len(_MAGIC) : -_CRC_BYTES])[2]
-            return utc_ms
+        begun_ms = utc_ms_of(file.read(HEAD_BYTES))
+        if begun_ms is not None:
+            return begun_ms
     return sys.maxsize
 
 
@@ -315,65 +259,13 @@ def _one_segment(path: Path) -> Iterator[Chunk]:
     except OSError as exc:
         raise StoreError(f"{path}: cannot be read: {exc.strerror}") from exc
     _check_header(path, data[: len(HEADER)])
-    chunks, _ = _split(data[len(HEADER) :], whole=True)
+    chunks, _ = split_chunks(data[len(HEADER) :], whole=True)
     yield from chunks
 
 
 def _check_header(path: Path, header: bytes) -> None:
     if not HEADER.startswith(header):
         raise ConfigError("is no console log", path=str(path))
-
-
-def _split(data: bytes, *, whole: bool) -> tuple[list[Chunk], int]:
-    """Split bytes into chunks.
-
-    Args:
-        data: from the beginning of a chunk on.
-        whole: nothing will be appended any more, so what is unfinished is damage.
-
-    Returns:
-        The chunks, and how many bytes they took.
-    """
-    chunks: list[Chunk] = []
-    pos = 0
-    while pos < len(data):
-        chunk, size = _chunk_at(data, pos)
-        if chunk is None:
-            following = _next_chunk(data, pos + 1)
-            if following < 0 and not whole:
-                break
-            size = (following if following >= 0 else len(data)) - pos
-            lost = data[pos : pos + size]
-            chunk = Chunk(kind=ChunkKind.DAMAGED, utc_ms=0, mono_ns=0, data=lost)
-        chunks.append(chunk)
-        pos += size
-    return chunks, pos
-
-
-def _next_chunk(data: bytes, pos: int) -> int:
-    """Return where the next whole chunk begins, or -1."""
-    while (pos := data.find(_MAGIC, pos)) >= 0:
-        if _chunk_at(data, pos)[0] is not None:
-            return pos
-        pos += 1
-    return -1
-
-
-def _chunk_at(data: bytes, pos: int) -> tuple[Chunk | None, int]:
-    begin = pos + len(_MAGIC)
-    body = pos + _HEAD_BYTES
-    if data[pos:begin] != _MAGIC or body > len(data):
-        return None, 0
-    meta = data[begin : begin + _META.size]
-    kind, length, utc_ms, mono_ns = _META.unpack(meta)
-    if length > _DATA_BYTES_MAX or body + length > len(data):
-        return None, 0
-    content = data[body : body + length]
-    crc = int.from_bytes(data[body - _CRC_BYTES : body])
-    if zlib.crc32(meta + content) != crc or kind not in _KINDS:
-        return None, 0
-    chunk = Chunk(kind=ChunkKind(kind), utc_ms=utc_ms, mono_ns=mono_ns, data=content)
-    return chunk, _HEAD_BYTES + length
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -18,9 +18,10 @@ from typing import Any, Final, Self
 from wattest import __version__
 from wattest.errors import LinkClosed, LinkError, StoreError, WattestError
 from wattest.link import Port, Whereabouts, open_port
+from wattest.operations.console.chunk import ChunkKind
 from wattest.operations.console.desk import Desk
 from wattest.operations.console.guard import BootGuard, FlapGuard
-from wattest.operations.console.log_file import ChunkKind, LogWriter, Position
+from wattest.operations.console.log_file import LogWriter, Position
 from wattest.operations.console.places import (
     Announcement,
     find_recorder,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wattest.errors import UsageError
-from wattest.operations.console.log_file import Chunk
+from wattest.operations.console.chunk import Chunk
 from wattest.operations.console.view import Item, items
 from wattest.operations.console.words import record_of
 from wattest.wire.record import Ctx

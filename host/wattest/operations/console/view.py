@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from wattest.operations.console.log_file import Chunk, ChunkKind
+from wattest.operations.console.chunk import Chunk, ChunkKind
 from wattest.operations.console.text_line import TextLine
 from wattest.operations.console.words import frame_line, line_to_node, note_line
 from wattest.units import NS_PER_S
