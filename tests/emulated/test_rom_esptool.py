@@ -127,6 +127,13 @@ def test_corrupted_packets_are_sent_again_and_the_image_is_whole(tmp_path: Path)
         assert bench.flash(0x30000, len(PAYLOAD)) == PAYLOAD
 
 
+def test_lost_bytes_cost_packets_that_are_sent_again(tmp_path: Path) -> None:
+    with rig("esp32c3", tmp_path) as bench:
+        with_faults(bench, LoaderFaults(lose_byte_every=24_001))
+        bench.esptool("write-flash", "0x30000", bench.file("payload.bin", PAYLOAD))
+        assert bench.flash(0x30000, len(PAYLOAD)) == PAYLOAD
+
+
 def test_a_flash_chip_of_another_size_is_noticed_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
