@@ -152,10 +152,10 @@ def _show(args: argparse.Namespace) -> int:
 
 def _scan(args: argparse.Namespace) -> int:
     from wattest.operations.commission.scan import scan_ports
-    from wattest.operations.standing.home import STATE_NAME, default_state_path
+    from wattest.operations.standing.home import STATE_NAME, announcement_paths
 
     further = [path / STATE_NAME if path.is_dir() else path for path in args.ports]
-    scan = scan_ports(_home(args), [default_state_path(), *further])
+    scan = scan_ports(_home(args), [*announcement_paths(), *further])
     if args.json:
         print_json(
             {

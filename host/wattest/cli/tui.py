@@ -16,6 +16,7 @@ those that `wattest board up` announced, or those of a file.
 
 _EXAMPLES = """\
 examples:
+  wattest tui --boards                      (flash, provision, look into a board)
   wattest tui OUT
   wattest tui --live                        (boards of `wattest board up`)
   wattest tui --live --ports plant.json --out PLANT --headless
@@ -36,8 +37,16 @@ def add_command(commands: Commands) -> None:
     which.add_argument(
         "--live", action="store_true", help="collect from boards that are up, until Ctrl-C"
     )
+    which.add_argument(
+        "--boards",
+        action="store_true",
+        help="the engineer's screen: ports, flashing, provisioning, console, passports",
+    )
     parser.add_argument(
-        "--ports", type=Path, metavar="FILE", help="with --live: the boards and their ports"
+        "--ports",
+        type=Path,
+        metavar="FILE",
+        help="with --live: the boards and their ports; with --boards: more emulated ones",
     )
     parser.add_argument(
         "--out",
@@ -79,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
         from wattest.cli.live import collect
 
         return collect(args)
+    if args.boards:
+        return _boards(args)
     given = {"--ports": args.ports, "--out": args.out, "--for": args.duration_s}
     given |= {"--home": args.home, "--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:
@@ -93,8 +104,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _boards(args: argparse.Namespace) -> int:
+    if not has_terminal():
+        raise UsageError("tui: needs a terminal", hint="`wattest boards scan` does not")
+    from wattest.operations.commission.home import Home
+    from wattest.operations.standing.home import STATE_NAME
+    from wattest.tui.boards.app import run_boards
+
+    more = [args.ports / STATE_NAME if args.ports.is_dir() else args.ports] if args.ports else []
+    run_boards(Home.find(args.home), more)
+    return 0
+
+
 def _draw(args: argparse.Namespace) -> int:
-    if args.live:
+    if args.live or args.boards:
         raise UsageError("tui: --screenshot needs the folder of a kept run")
     from wattest.operations.kept.stored import stored_events
     from wattest.tui import save_screenshot

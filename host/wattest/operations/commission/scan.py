@@ -87,7 +87,7 @@ def scan_ports(
         if not file.pid:
             ports = _with_nodes(ports, file, known)
         elif process_runs(file.pid):
-            served += _served_ports(file)
+            served += _served_ports(file, known)
     return _with_holders([*ports, *served], lookup, remarks)
 
 
@@ -163,8 +163,8 @@ def _with_nodes(
     return named
 
 
-def _served_ports(file: PortsFile) -> list[FoundPort]:
-    return [
+def _served_ports(file: PortsFile, known: Sequence[BoardEntry]) -> list[FoundPort]:
+    nodes = [
         FoundPort(
             address=live.address,
             description="emulated board",
@@ -175,6 +175,18 @@ def _served_ports(file: PortsFile) -> list[FoundPort]:
         )
         for live in file.ports
     ]
+    for blank in file.blank:
+        found = FoundPort(
+            address=blank.address,
+            description="emulated board",
+            boards=(blank.board,),
+            chip_id=blank.chip_id,
+            served_by=file.pid,
+            holders=Holders(),
+        )
+        entry = next((each for each in known if each.chip_id == blank.chip_id), None)
+        nodes.append(_as_known(found, entry) if entry is not None else found)
+    return nodes
 
 
 def _announced(path: Path, remarks: list[str]) -> PortsFile | None:

@@ -100,6 +100,12 @@ def collect_live(
         LinkError: a port is not there, or another program uses it; nothing was started.
         StoreError: the ledger could not be written; nothing that was acknowledged is lost.
     """
+    if not file.ports:
+        raise ConfigError(
+            "all its boards came up blank: there is nothing to collect",
+            path=str(file.path or ""),
+            hint="flash and provision them, then collect with --ports HOME/boards.json",
+        )
     with ExitStack() as stack:
         openers = [
             PortOpener(partial(address_now, file, each), lister=lister) for each in file.ports

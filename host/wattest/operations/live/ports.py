@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,22 @@ class LivePort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlankBoard:
+    """An emulated board that came up without firmware: nothing to collect, but to be flashed."""
+
+    name: str
+    address: str
+    board: str
+    chip_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortsFile:
     """A whole file.
 
     Args:
         ports: in the order of the file.
+        blank: boards that are up too, and came up blank.
         started_ms: UTC ms at which the boards' time ran ahead of, or beside, real time.
         speed: seconds of the boards per real second; 1 for real boards.
         pid: process that keeps emulated boards up, or 0.
@@ -67,6 +78,7 @@ class PortsFile:
     """
 
     ports: tuple[LivePort, ...]
+    blank: tuple[BlankBoard, ...] = ()
     started_ms: int = 0
     speed: Fraction = Fraction(1)
     pid: int = 0
@@ -126,6 +138,7 @@ def ports_document(file: PortsFile) -> dict[str, Any]:
         "started_ms": file.started_ms,
         "speed": str(file.speed),
         "boards": [_board_document(port) for port in file.ports],
+        **({"blank": [asdict(board) for board in file.blank]} if file.blank else {}),
     }
 
 
@@ -155,7 +168,11 @@ def read_ports(path: Path) -> PortsFile:
     if speed <= 0:
         raise top.wrong("speed", "expected a number above 0")
     boards = top.get("boards", list)
-    if not boards:
+    blank = tuple(
+        _blank(_Table(board, path=str(path), key=f"blank[{number}]"))
+        for number, board in enumerate(top.get("blank", list, []))
+    )
+    if not boards and not blank:
         raise top.wrong("boards", "expected at least one board")
     ports = tuple(
         _port(_Table(board, path=str(path), key=f"boards[{number}]"), path.parent)
@@ -166,6 +183,7 @@ def read_ports(path: Path) -> PortsFile:
         raise top.wrong("boards", "expected different names")
     return PortsFile(
         ports=ports,
+        blank=blank,
         started_ms=top.get("started_ms", int, 0),
         speed=speed,
         pid=top.get("pid", int, 0),
@@ -204,6 +222,15 @@ class _Table:
 
     def wrong(self, key: str, message: str) -> ConfigError:
         return ConfigError(message, path=self._path, key=f"{self._key}.{key}".lstrip("."))
+
+
+def _blank(table: _Table) -> BlankBoard:
+    return BlankBoard(
+        name=table.get("name", str),
+        address=table.get("address", str),
+        board=table.get("board", str),
+        chip_id=table.get("chip_id", str),
+    )
 
 
 def _port(table: _Table, folder: Path) -> LivePort:

@@ -14,12 +14,13 @@ from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, SocketFront, 
 from wattest.emulator.ina228 import ChipErrors
 from wattest.errors import ConfigError, EmulatorError
 from wattest.operations.control import RunControl
-from wattest.operations.live.ports import LivePort, PortsFile
+from wattest.operations.live.ports import BlankBoard, LivePort, PortsFile
 from wattest.operations.standing.endless_load import EndlessLoad
 from wattest.operations.standing.home import (
     STATE_NAME,
     BenchState,
     StateFile,
+    blank_state_path,
     default_state_path,
     read_bench,
     write_bench,
@@ -122,6 +123,7 @@ class Desk:
             self._state.write(
                 PortsFile(
                     ports=ports,
+                    blank=tuple(_blank(seat) for seat, node in nodes if node is None),
                     started_ms=utc_ms(),
                     speed=self._options.speed or Fraction(1),
                     pid=os.getpid(),
@@ -262,6 +264,16 @@ class Desk:
         )
 
 
+def _blank(seat: _Seat) -> BlankBoard:
+    plan = seat.board.plan
+    return BlankBoard(
+        name=plan.name,
+        address=seat.address,
+        board=plan.board.name,
+        chip_id=seat.board.board.unique_id.hex(),
+    )
+
+
 def _node(seat: _Seat) -> BenchNode | None:
     return seat.board if isinstance(seat.board, BenchNode) else None
 
@@ -280,8 +292,8 @@ def _serial_options(options: BoardsOptions) -> SerialOptions | None:
 def _state_file(options: BoardsOptions) -> StateFile | None:
     """Return where the boards are announced.
 
-    In memory nobody can reach them, and blank ones have nothing for a collector; but a kept
-    home is for one program, so it is announced that it is taken.
+    In memory nobody can reach them. Blank ones have nothing for a collector, so they do not take
+    the place where it looks; those who flash boards find them beside it.
     """
     out = options.out
     if options.link == "memory":
@@ -302,9 +314,9 @@ def _state_file(options: BoardsOptions) -> StateFile | None:
         )
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError("is a file, expected a folder", path=f"--out {out}")
-    if options.blank and out is None:
-        return None
-    return StateFile(out / STATE_NAME if out is not None else default_state_path())
+    if out is not None:
+        return StateFile(out / STATE_NAME)
+    return StateFile(blank_state_path(os.getpid()) if options.blank else default_state_path())
 
 
 def _seed(options: BoardsOptions, kept: BenchState | None) -> int:

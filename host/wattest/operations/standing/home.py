@@ -19,6 +19,7 @@ from wattest.operations.live.ports import FORMAT, PortsFile, ports_document, pro
 from wattest.operations.rundir import write_whole
 
 STATE_NAME = "boards.json"
+_BLANK = "blank-"
 _BENCH_NAME = "bench.json"
 
 
@@ -29,6 +30,17 @@ def default_state_path() -> Path:
         return Path(runtime) / "wattest" / STATE_NAME
     owner = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"wattest-{owner}" / STATE_NAME
+
+
+def blank_state_path(pid: int) -> Path:
+    """Return where a program announces boards that came up blank and are not kept."""
+    return default_state_path().with_name(f"{_BLANK}{pid}.json")
+
+
+def announcement_paths() -> list[Path]:
+    """Return every place where boards of this person may be announced."""
+    default = default_state_path()
+    return [default, *sorted(default.parent.glob(f"{_BLANK}*.json"))]
 
 
 class StateFile:

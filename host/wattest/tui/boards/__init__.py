@@ -1,0 +1,1 @@
+"""The boards screen: ports, flashing, provisioning, console and passports on one screen."""

@@ -1,0 +1,141 @@
+"""What the boards screen shows, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.text import Text
+
+from wattest.cli.boards_show import story_lines
+from wattest.operations.commission.passport import BoardStory
+from wattest.operations.commission.scan import FoundPort
+from wattest.operations.console.view import Item, ItemKind
+from wattest.store import BoardEntry
+from wattest.tui.boards.job import Job, Outcome
+from wattest.tui.boards.tap import Tap
+from wattest.tui.boards.words import candidate_lines
+
+HEAD = ("port", "board", "chip id", "node", "state")
+_BAR = 30
+_STYLES = {
+    ItemKind.TEXT: "",
+    ItemKind.FRAME: "cyan",
+    ItemKind.DAMAGED: "bold red",
+    ItemKind.NOTE: "yellow",
+    ItemKind.SENT: "green",
+}
+_KEYS = "f flash  p provision  c console  n note  enter passport  r scan  ? help  q quit"
+_ASKED = "y enrol this node   n do not"
+_AT_WORK = "esc stop it"
+
+
+def port_row(port: FoundPort, known: Sequence[BoardEntry]) -> tuple[str, ...]:
+    """Return the cells of one port."""
+    entry = next((each for each in known if each.chip_id == port.chip_id), None)
+    state = entry.state.value if entry is not None else ""
+    held = port.holders.found
+    if held:
+        state = f"{state}, in use by {held[0].name}".lstrip(", ")
+    boards = port.boards[0] if len(port.boards) == 1 else " or ".join(port.boards)
+    chip = port.chip_id or port.last_here or ""
+    return (port.address, boards or port.description, chip, port.node, state)
+
+
+def head_line(home: str, ports: int, remarks: Sequence[str], trouble: str) -> Text:
+    """Return the first line: where we are, or what is wrong."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(" boards ", "bold")
+    text.append(f"{ports} {'port' if ports == 1 else 'ports'}, home {home}")
+    if trouble:
+        text.append(f"   {trouble}", "bold red")
+    elif remarks:
+        text.append(f"   {remarks[0]}", "yellow")
+    return text
+
+
+def key_line(job: Job | None) -> Text:
+    """Return the last line: what the keys do now."""
+    if job is None or job.outcome is not None:
+        return Text(f" {_KEYS}")
+    return Text(f" {_AT_WORK if job.candidate is None else _ASKED}", "bold")
+
+
+def passport_text(story: BoardStory | None, now_ms: int, port: FoundPort | None) -> Text:
+    """Return what the passport panel holds."""
+    if port is None:
+        return Text("plug a board in, or start emulated ones: wattest board up --blank", "dim")
+    if story is None:
+        return Text("no passport yet: it begins when the board is flashed (f)", "dim")
+    return story_text(story, now_ms)
+
+
+def story_text(story: BoardStory, now_ms: int) -> Text:
+    """Return a passport, as `wattest boards passport` prints it."""
+    return Text.from_ansi("\n".join(story_lines(story, now_ms)))
+
+
+def job_text(job: Job | None, height: int) -> Text:
+    """Return what the panel of the work shows: its newest lines, and who waits for a yes."""
+    if job is None:
+        return Text("nothing is being done", "dim")
+    lines: list[Text] = [Text(line.text, line.style) for line in job.lines]
+    if job.total:
+        lines.append(_bar(job.done, job.total))
+    if job.candidate is not None:
+        if job.candidate.throw_away:
+            question = f"replace key {job.candidate.kid.hex()} of {job.candidate.serial}? y/n"
+        else:
+            lines += [Text(f"{word:<12} {what}") for word, what in candidate_lines(job.candidate)]
+            question = "is this the board in front of you? y/n"
+        lines.append(Text(question, "bold yellow"))
+    elif job.outcome is None and not job.total:
+        lines.append(Text("…", "dim"))
+    return Text("\n").join(lines[-max(height, 1) :])
+
+
+def job_title(job: Job | None) -> str:
+    """Return the title of that panel."""
+    if job is None:
+        return "work"
+    outcomes = {
+        None: "at work",
+        Outcome.DONE: "done",
+        Outcome.FAILED: "failed",
+        Outcome.STOPPED: "stopped",
+    }
+    return f"{job.title}: {outcomes[job.outcome]}"
+
+
+def console_text(tap: Tap | None, height: int, width: int) -> Text:
+    """Return the newest lines of the console, with times."""
+    if tap is None:
+        return Text("c shows what the board says", "dim")
+    lines = list(_console_lines(tap.items, width))
+    if tap.trouble:
+        lines.append(Text(tap.trouble, "bold red"))
+    return Text("\n").join(lines[-max(height, 1) :])
+
+
+def console_title(tap: Tap | None) -> str:
+    """Return the title of the console panel."""
+    if tap is None:
+        return "console"
+    return f"console of {tap.address}{': recorded here' if tap.ours else ''}"
+
+
+def _console_lines(items: Iterable[Item], width: int) -> Iterable[Text]:
+    for item in items:
+        moment = datetime.fromtimestamp(item.utc_ms / 1000, UTC)
+        text = Text(f"{moment:%H:%M:%S} ", "dim", no_wrap=True)
+        text.append(item.text, _STYLES[item.kind])
+        text.truncate(max(width, 20), overflow="ellipsis")
+        yield text
+
+
+def _bar(done: int, total: int) -> Text:
+    filled = _BAR * done // total
+    text = Text("█" * filled, "green")
+    text.append("░" * (_BAR - filled), "dim")
+    text.append(f" {100 * done // total:3d} %  {done} of {total} KiB")
+    return text
