@@ -12,7 +12,9 @@ import pytest
 from board_harness import Bench
 from flash_harness import flash_bench
 from port_harness import GIVE_UP_S, Served, run_tool, serving
+from provision_harness import FlashedBoard, provision, up
 
+from wattest.operations.commission.provision_events import Enrolled
 from wattest.operations.console.chunk import ChunkKind
 from wattest.operations.console.lease import port_lease
 from wattest.operations.console.log_file import read_log
@@ -199,3 +201,26 @@ def test_board_is_reset_by_the_recorder_itself_and_no_word_after_it_is_missing(
     assert b"rst:0x1 (POWERON_RESET)" in heard
     notes = [c.note["event"] for c in read_log(log) if c.kind is ChunkKind.NOTE]
     assert notes[2:] == ["lent", "back", "opened", "reset", "stopped"]
+
+
+def test_provisioning_takes_the_port_over_and_its_command_key_is_in_no_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    flashed = FlashedBoard(interval_ms=1000)
+    with up(flashed) as port, Recorder(port.address, log):
+        ended, _ = provision(port.address, tmp_path / "home", lambda _candidate: True)
+        assert isinstance(ended, Enrolled)
+    secret = flashed.nvs("cmdkey")
+    assert secret is not None
+    whole = b"".join(path.read_bytes() for path in log.iterdir())
+    assert secret not in whole
+    assert secret.hex().encode() not in whole
+    notes = [c.note for c in read_log(log) if c.kind is ChunkKind.NOTE]
+    assert [n["event"] for n in notes] == [
+        "started",
+        "opened",
+        "lent",
+        "back",
+        "opened",
+        "stopped",
+    ]
+    assert notes[2]["holder"].startswith("provisioning, process")
