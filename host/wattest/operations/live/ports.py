@@ -117,6 +117,20 @@ def address_now(file: PortsFile, live: LivePort) -> str:
     )
 
 
+def require_nodes(file: PortsFile) -> None:
+    """Refuse a file in which nobody could be collected from.
+
+    Raises:
+        ConfigError: all its boards came up blank.
+    """
+    if not file.ports:
+        raise ConfigError(
+            "all its boards came up blank: there is nothing to collect",
+            path=str(file.path or ""),
+            hint="flash and provision them, then collect with --ports HOME/boards.json",
+        )
+
+
 def process_runs(pid: int) -> bool:
     """Tell whether a process of this machine runs; where nobody can tell, that it does not."""
     if pid <= 0 or not hasattr(os, "fork"):  # signal 0 would end the process on Windows
