@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattest.cli.console_keys import raw_keyboard, typed
-from wattest.cli.console_show import Columns, can_draw, show_json, show_plain
 from wattest.cli.live import stopping_on_terminate
 from wattest.cli.options import Commands, add_home, add_json, duration_s, index
 from wattest.cli.playing import stopping_on_interrupt
@@ -22,6 +21,7 @@ from wattest.errors import ConfigError, LinkError, UsageError
 from wattest.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from wattest.cli.console_show import Columns
     from wattest.operations.console.places import Announcement
     from wattest.operations.console.recorder import Recorder
     from wattest.operations.console.search import Query
@@ -165,6 +165,7 @@ def _watch(
     control: RunControl,
     args: argparse.Namespace,
 ) -> None:
+    from wattest.cli.console_show import Columns, can_draw
     from wattest.operations.console.watcher import Watcher
 
     columns = Columns() if can_draw() and not args.json else None
@@ -197,6 +198,8 @@ class _Face:
         self._refused = ""
 
     def show(self, watcher: Watcher, items: list[Item]) -> None:
+        from wattest.cli.console_show import show_json, show_plain
+
         if self.columns is not None:
             self.columns.show(items)
             self.columns.live(watcher.unfinished, watcher.unfinished_since_ms)
@@ -242,6 +245,7 @@ def _say(text: str) -> None:
 
 
 def _show_kept(path: Path, query: Query | None, args: argparse.Namespace) -> int:
+    from wattest.cli.console_show import show_json, show_plain
     from wattest.operations.console.log_file import read_log
     from wattest.operations.console.search import Query, find
 
