@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diagram import Block, Diagram, Wire
+from draw_meters import ade7953, pzem004t, s0
 
 from wattest.boards import Board, load_board
 
@@ -157,6 +158,9 @@ def _short(board: Board) -> str:
 
 DRAWINGS: dict[str, Callable[[], Diagram]] = {
     "ina228": lambda: ina228(load_board("esp32-devkitc")),
+    "ade7953": lambda: ade7953(load_board("emulated-esp32-ade7953")),
+    "pzem004t": lambda: pzem004t(load_board("emulated-esp32-pzem")),
+    "s0": lambda: s0(load_board("emulated-esp32-s0")),
     "atecc608": lambda: atecc608(load_board("esp32-devkitc")),
     "electronic-load": lambda: electronic_load(load_board("esp32-devkitc")),
     "stimulus-ina228": lambda: stimulus_ina228(
