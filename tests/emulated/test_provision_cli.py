@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from provision_harness import CHIP_ID, SERIAL, FlashedBoard, enrolments, up
 
+from wattest.link import open_port
+from wattest.wire.message import hello_line
+
 pytestmark = pytest.mark.emulated
 
 PROGRAM = [sys.executable, "-m", "wattest.cli.main", "provision"]
@@ -81,7 +84,9 @@ def test_interrupted_in_the_middle_the_board_meters_on_and_nothing_is_enrolled(
             os.kill(process.pid, number)
             _, errors = process.communicate(timeout=GIVE_UP_S)
         assert process.returncode == code, errors
-        served.wait_until(lambda: len(flashed.hellos) >= 2, "hello after the restart")
+        with open_port(served.address) as port:  # interrupted or not: it does not stay at a prompt
+            port.write(hello_line())
+            served.wait_until(lambda: len(flashed.hellos) >= 2, "hello")
         done = run(served.address, tmp_path, "--yes")
     assert b"Traceback" not in errors
     assert done.returncode == 0, done.stderr
