@@ -132,11 +132,39 @@ def test_power_cut_at_each_three_milliseconds_of_the_first_boot() -> None:
         first_boot_cut_at(milliseconds)
 
 
-@pytest.mark.parametrize("operations", range(1, 34, 4))
-def test_power_cut_at_flash_operations_of_the_first_boot(operations: int) -> None:
+def first_boot_cut_in(operation: int) -> bool:
+    """Cut the supply inside that flash operation; False if there is none of that number."""
     chip = element()
     setup = node(chip, interval_ms=1000)
-    setup.flash.cut_after(operations, torn_share=(operations % 3, 3))
-    setup.start().run_s(3)
-    assert not setup.board.powered
-    cut_and_go_on(setup.flash.copy(), chip.vault, setup, 3)
+    setup.flash.cut_after(operation, torn_share=(operation % 3, 3))
+    setup.start().run_s(5)
+    if setup.board.powered:
+        return False
+    cut_and_go_on(setup.flash.copy(), chip.vault, setup, 5)
+    return True
+
+
+@pytest.mark.parametrize("operation", range(1, 34, 4))
+def test_power_cut_at_flash_operations_of_the_first_boot(operation: int) -> None:
+    assert first_boot_cut_in(operation)
+
+
+@pytest.mark.long
+def test_power_cut_at_each_flash_operation_of_the_first_five_seconds() -> None:
+    operation = 1
+    while first_boot_cut_in(operation):
+        operation += 1
+    print(f"node with an element: power cut at each of {operation - 1} flash operations")
+    assert operation > 50
+
+
+@pytest.mark.parametrize("offset_ms", range(0, 260, 20))
+def test_reset_while_the_element_works_finds_it_again(offset_ms: int) -> None:
+    """The element is not reset with the board: it may be at work, or awake with an old reply."""
+    setup = node().start().run_s(10.62 + offset_ms / 1000)
+    setup.board.hard_reset()
+    setup.run_s(15)
+    assert is_whole(setup)
+    assert len(setup.host.hellos) == 2
+    assert setup.events(4) == []
+    assert [event[2] for event in setup.events(9)] == [0]
