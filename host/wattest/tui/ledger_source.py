@@ -118,7 +118,9 @@ def _entry_text(entry: Entry, names: dict[bytes, str]) -> str:
             return f"{text} {energy_text(imported)} in"
         case EntryKind.ENROLMENT:
             enrolment = parse_enrolment(entry.body)
-            return f"enrolment {enrolment.serial} ({enrolment.kind.name.lower()})"
+            done = enrolment.action.name.lower()
+            what = "enrolment" if done == "enrol" else f"enrolment ({done})"
+            return f"{what} {enrolment.serial} ({enrolment.kind.name.lower()})"
         case EntryKind.TERMS:
             return f"terms of {terms_from_cbor(entry.body).contract}"
         case EntryKind.STATEMENT:
