@@ -79,9 +79,10 @@ def test_declared_error_moves_the_register_by_just_that(
     assert abs(metered_wh(played) - 300 * factor) <= BOUND_WH[board] + Fraction(1, 100)
 
 
+CHIP_FAULTS = ("bus-nack", "bus-stuck", "bus-bits", "wrong-chip")
 FAULTS = [
-    *[(ADE7953, kind) for kind in ("bus-nack", "bus-stuck", "bus-bits", "wrong-chip")],
-    *[(PZEM, kind) for kind in ("bus-nack", "bus-stuck", "bus-bits", "wrong-chip")],
+    *[(ADE7953, kind) for kind in CHIP_FAULTS],
+    *[(PZEM, kind) for kind in CHIP_FAULTS],
     *[(S0, kind) for kind in ("bus-stuck", "bus-bits")],
 ]
 
@@ -99,6 +100,17 @@ def test_fault_of_a_sensor_is_found_and_never_becomes_energy(board: str, kind: s
     # What the chip counted meanwhile comes later, unless it is another chip's, or was never sent.
     lost_wh = 32 if kind == "wrong-chip" or (board, kind) == (S0, "bus-stuck") else 2
     assert metered_wh(played) >= 120 - lost_wh
+
+
+@pytest.mark.parametrize(("board", "power_w"), [(ADE7953, 6_000), (PZEM, 25_000)])
+def test_overload_is_found_and_not_counted(board: str, power_w: int) -> None:
+    fault = f'kind = "overload"\nnode = "feeder"\nat = "50s"\nfor = "20s"\npower_w = {power_w}'
+    load = '{ kind = "constant", power_w = 3600 }'
+    played = Bench(board=board, load=load, duration="2m", faults=[fault]).play()
+    (judged,) = played.judged
+    assert judged.passed, judged
+    # A sample or two at either end hold some of both.
+    assert 100 - 4 <= metered_wh(played) <= 100 + 8
 
 
 @pytest.mark.parametrize("board", BOUND_WH)

@@ -195,6 +195,20 @@ def test_refusal_of_the_module_is_a_read_error(bench: Bench) -> None:
     assert bench.sample(3)[1:] == ["F", "F"]
 
 
+def test_power_beyond_the_alarm_of_the_module_is_out_of_range_and_not_counted(
+    bench: Bench,
+) -> None:
+    bench.sample(5)
+    before = bench.wh()
+    bench.load.power_uw = 25_000_000_000
+    assert "O" in bench.sample(3)
+    bench.load.power_uw = 3_600_000_000
+    bench.sample(3)
+    assert bench.wh() <= before + 12
+    assert bench.sample() == ["G"]
+    assert (bench.meter.fiscal.status(), bench.meter.fiscal.err()) == ("O", "E")
+
+
 def test_noise_before_an_answer_spoils_it_once(bench: Bench) -> None:
     bench.sample(5)
     bench.uart.port._ring += b"\x00\xff\x00"

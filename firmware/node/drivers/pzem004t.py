@@ -32,6 +32,7 @@ _ERROR_BYTES = const(5)
 # Where its registers stand in the answer: the low word comes first.
 _POWER_AT = const(9)
 _ENERGY_AT = const(13)
+_ALARM_AT = const(21)
 _DECIWATT_NW = 100_000_000
 # 34 ms of line, and the module's own time.
 _ANSWER_MS = const(300)
@@ -44,6 +45,7 @@ GOOD = "G"
 WRONG_MODULE = "X"
 NO_ANSWER = "D"
 READ_ERROR = "F"
+OVERFLOW = "O"
 MANIPULATED = "M"
 
 # CRC-16 of Modbus, by half bytes.
@@ -132,11 +134,13 @@ class Pzem004t:
             return self._refuse(READ_ERROR if waiting else NO_ANSWER)
         got = self._uart.readinto(self._frame)
         self._asked = False
-        if not got or not self._take(got):
-            return False
+        if not got:
+            return self._refuse(READ_ERROR)
         self.status = GOOD
-        self._ask()
-        return True
+        usable = self._take(got)
+        if usable or self.status == OVERFLOW:  # begin is not called for an answer that is whole
+            self._ask()
+        return usable
 
     def _said_no(self, waiting: int) -> bool:
         """Has what came been quiet for as long as a whole answer takes?"""
@@ -153,7 +157,10 @@ class Pzem004t:
         if got != _FRAME_BYTES or frame[1] != _READ_INPUT or frame[2] != _DATA_BYTES:
             return self._refuse(READ_ERROR)
         power = _long(frame, _POWER_AT)
-        return self._count(_long(frame, _ENERGY_AT), power * self._counts_per_deciwatt)
+        if not self._count(_long(frame, _ENERGY_AT), power * self._counts_per_deciwatt):
+            return False
+        # Its alarm is set to the end of its range when it is delivered.
+        return frame[_ALARM_AT] == 0 or self._refuse(OVERFLOW)
 
     def _count(self, counter: int, counts: int) -> bool:
         base = self._base

@@ -92,7 +92,7 @@ class Pzem004t:
         self.trouble = LineTrouble()
         self._starting_ma = 20 if full_scale_ma > 10_000 else 10
         self._power_factor = power_factor
-        self._alarm_w = 23_000
+        self._alarm_w = 23_000 if full_scale_ma > 10_000 else 2_300
         self._energy = 0  # µW * ns
         self._settled_ns = 0
         self._answers = 0

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from wattest.boards import Ade7953Wiring, Board, EnergyWiring, Ina228Wiring, Pzem004tWiring
 from wattest.scenario.load import LoadProfile
 from wattest.scenario.model import ChipErrorSpec
+from wattest.scenario.piecewise import Outside
 from wattest.units import NANOJOULES_PER_MILLIWATTHOUR
 
 _SHUNT_LSB_PV = (312_500, 78_125)
@@ -139,10 +140,14 @@ def _meter_lines(
 
 def _below_nj(load: LoadProfile, threshold_uw: Fraction, t0_ns: int, t1_ns: int) -> Fraction:
     """Bound the energy that flows while the power is too small for the chip to count it."""
+    power = load.power
     below_ns = 0
-    for left, right, first, last in load.power.pieces():
+    for left, right, first, last in power.pieces():
         smallest = 0 if first * last < 0 else min(abs(first), abs(last))
-        if smallest < threshold_uw * load.power.denominator and (first or last):
+        if smallest < threshold_uw * power.denominator and (first or last):
+            if power.outside is not Outside.ZERO:  # held or repeated: it may be this all the time
+                below_ns = t1_ns - t0_ns
+                break
             below_ns += max(0, min(right, t1_ns) - max(left, t0_ns))
     return threshold_uw * 1000 * Fraction(below_ns, 10**9)
 

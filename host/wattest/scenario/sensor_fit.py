@@ -10,7 +10,7 @@ from wattest.scenario.model import ChipErrorSpec, Scenario
 
 _GAINS = frozenset({"gain_current_ppm", "gain_voltage_ppm"})
 # Nobody can see these at the end of two wires that only open and close.
-_UNSEEN_ON_S0 = frozenset({FaultKind.BUS_NACK, FaultKind.WRONG_CHIP})
+_UNSEEN_ON_S0 = frozenset({FaultKind.BUS_NACK, FaultKind.WRONG_CHIP, FaultKind.OVERLOAD})
 
 
 def check_sensor_fits(scenario: Scenario, number: int, board: Board, load: LoadProfile) -> None:
