@@ -59,6 +59,7 @@ def test_a_blank_board_is_flashed_once_and_keeps_key_and_journal_when_its_files_
         assert nvs(bench) == kept
         assert not list(bench.home.rescue.glob("*"))
 
+        assert bench.passport()[0].kind == PassportEvent.SEEN
         flashes = [event for event in bench.passport() if event.kind == PassportEvent.FLASHED]
         assert [event.detail["cfg"] for event in flashes] == [first.cfg, changed.flashed.cfg]
         assert flashes[-1].detail["image_sha256"] == changed.flashed.image_sha256

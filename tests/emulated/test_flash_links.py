@@ -29,7 +29,7 @@ def flash_twice(folder: Path, name: str, link: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore:setDaemon")  # pyserial's client, as it is
+@pytest.mark.filterwarnings("ignore:set[DN]a.* is deprecated")  # pyserial's client, as it is
 @pytest.mark.parametrize("link", ["socket", "rfc2217"])
 def test_a_board_behind_the_network_is_flashed(tmp_path: Path, link: str) -> None:
     flash_twice(tmp_path, "emulated-esp32", link)

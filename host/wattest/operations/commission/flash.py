@@ -12,7 +12,7 @@ goes on from the journal on the board, or from the copy that was kept of it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -158,6 +158,8 @@ class _Flashing:
         self._chip_id = chip.chip_id
         facts = self._passport.facts(chip.chip_id)
         _refuse_another(chip, board, facts, options)
+        if facts.first_seen_ms is None:
+            self._note(PassportEvent.SEEN, {"chip": chip.chip})
         yield ChipFound(chip=chip.chip, chip_id=chip.chip_id, flash_bytes=board.flash.size_bytes)
         if self._is_known_to_hold_it(facts):
             seen = yield from self._look_at_it()
@@ -291,15 +293,12 @@ class _Flashing:
         if self._writing:
             detail = {"reason": reason[:_REASON_CHARS], "board": self._options.board.name}
             with suppress(WattestError):
-                self._passport.note(
-                    self._chip_id, PassportEvent.FLASH_FAILED, detail, at_ms=utc_ms()
-                )
+                self._note(PassportEvent.FLASH_FAILED, detail)
 
     def _note_flashed(self, seen: BootSeen) -> None:
         board = self._options.board
         versions = seen.record.boot.software_versions if seen.record.boot else None
-        self._passport.note(
-            self._chip_id,
+        self._note(
             PassportEvent.FLASHED,
             {
                 "chip": board.chip,
@@ -312,9 +311,11 @@ class _Flashing:
                 "version": " ".join(versions or ()),
                 "kid": seen.record.kid.hex(),
             },
-            at_ms=utc_ms(),
-            slot=slot_of(self._options.port),
         )
+
+    def _note(self, kind: PassportEvent, detail: Mapping[str, str]) -> None:
+        slot = slot_of(self._options.port)
+        self._passport.note(self._chip_id, kind, detail, at_ms=utc_ms(), slot=slot)
 
 
 def _refuse_another(
