@@ -7,30 +7,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-TICKS_PERIOD = 1 << 30
 FIRMWARE = HERE.parent.parent / "firmware"
 
 for folder in (HERE, HERE / "fakes", FIRMWARE):
     sys.path.insert(0, str(folder))
 
 
-def ticks_diff(left: int, right: int) -> int:
-    half = TICKS_PERIOD // 2
-    return (left - right + half) % TICKS_PERIOD - half
-
-
-def ticks_add(ticks: int, delta: int) -> int:
-    return (ticks + delta) % TICKS_PERIOD
-
-
-class Ticks:
-    """The node's tick counter, moved by the test."""
-
-    def __init__(self) -> None:
-        self.ms = 0
-
-    def __call__(self) -> int:
-        return self.ms % TICKS_PERIOD
+from node_ticks import Ticks, ticks_add, ticks_diff  # noqa: E402
 
 
 @pytest.fixture

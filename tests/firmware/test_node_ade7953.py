@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 
 import pytest
-from conftest import Ticks
 from node.clock import Clock
 from node.drivers.ade7953 import Ade7953
 from node.meter import INJECTED, SENSOR, Meter
 from node.registers import Registers
+from node_ticks import Ticks
 
 from wattest.boards import load_board
 from wattest.emulator import ade7953 as model

@@ -1,8 +1,8 @@
 """The node's clock: no wraps, no chip clock, UTC as an offset."""
 
 import pytest
-from conftest import TICKS_PERIOD, Ticks
 from node.clock import INFORMATIVE, SYNCHRONISED, UNKNOWN, Clock
+from node_ticks import TICKS_PERIOD, Ticks
 
 NOON_MS = 1_767_268_800_000
 

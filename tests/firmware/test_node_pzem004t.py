@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Ticks
 from node.clock import Clock
 from node.drivers.pzem004t import BAUD, Pzem004t, crc16
 from node.meter import INJECTED, SENSOR, Meter
 from node.registers import Registers
+from node_ticks import Ticks
 
 from wattest.emulator import pzem004t as model
 from wattest.emulator.uart import UartPort

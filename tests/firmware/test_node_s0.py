@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Ticks
 from node.clock import Clock
 from node.drivers.s0 import S0
 from node.meter import INJECTED, SENSOR, Meter
 from node.registers import Registers
+from node_ticks import Ticks
 
 PER = 3_600_000
 PULSE_MS = 80

@@ -3,11 +3,11 @@
 import errno
 
 import pytest
-from conftest import Ticks
 from node.clock import Clock
 from node.drivers.ina228 import Ina228
 from node.meter import COUNTS_MAX, INJECTED, SENSOR, Meter
 from node.registers import Registers
+from node_ticks import Ticks
 
 ADDRESS = 0x40
 PERIOD_MS = 1000
