@@ -28,6 +28,7 @@ from wattest.operations.commission.retire import retire_node
 from wattest.operations.commission.roster import Roster
 from wattest.operations.kept.audit import AuditReport, audit_run
 from wattest.operations.kept.ledger_view import open_view
+from wattest.operations.live.ports import read_ports
 from wattest.store import Passport
 from wattest.wire import Enrolment, parse_enrolment
 
@@ -225,6 +226,16 @@ def test_serial_of_another_chip_and_name_of_another_board_are_refused(
         ConfigError, match="serial demo-0001 is enrolled for the chip 240ac4123456"
     ):
         provision(home, name="other")
+    assert len(enrolments(home.collected)) == 1
+
+
+@pytest.mark.usefixtures("board")
+def test_lost_command_key_is_drawn_anew_and_everything_else_stays(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    provision(home)
+    (home.keys / f"{CHIP_ID}.key").unlink()
+    assert provision(home).index is None
+    assert read_ports(home.ports).ports[0].expected.name == "pump"
     assert len(enrolments(home.collected)) == 1
 
 

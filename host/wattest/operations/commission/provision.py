@@ -147,15 +147,16 @@ class _Work:
         return facts
 
     def _board(self, facts: BoardFacts) -> Board:
-        board = load_board(facts.board)
         asked = self._asked_board
-        if asked is not None and asked.name != board.name:
+        if asked is None:
+            return load_board(facts.board)
+        if asked.name != facts.board:
             raise ConfigError(
-                f"the board was flashed for {board.name}",
+                f"the board was flashed for {facts.board}",
                 path=f"--board {asked.name}",
                 hint=f"flash it: `wattest flash --port {self._options.port} --board {asked.name}`",
             )
-        return board
+        return asked
 
     def _check_name(self, facts: BoardFacts) -> None:
         if self._options.name is not None:

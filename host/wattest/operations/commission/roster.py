@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from wattest.errors import ConfigError
 from wattest.operations.commission.home import Home
-from wattest.operations.live.ports import FORMAT, read_ports
+from wattest.operations.live.ports import FORMAT
 from wattest.operations.standing.home import write_private
 from wattest.system import entropy
 from wattest.wire import Enrolment, EnrolmentKind
@@ -129,13 +129,13 @@ def _key_name(chip_id: str) -> str:
 
 
 def _read(path: Path) -> list[Entry]:
-    """Return the entries as they stand; every one must be one that a collector can read."""
+    """Return the entries as they stand; a key file that is lost is drawn anew."""
     if not path.exists():
         return []
     try:
         boards = json.loads(path.read_bytes())["boards"]
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
-    if boards:
-        read_ports(path)
-    return list(boards)
+    if not isinstance(boards, list) or not all(isinstance(board, dict) for board in boards):
+        raise ConfigError("expected a list of boards", path=str(path), key="boards")
+    return boards
