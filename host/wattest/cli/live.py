@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattest.cli.output import ProgressLine, bad, good, print_json, print_table
 from wattest.cli.playing import is_headless, stopping_on_interrupt
-from wattest.errors import LinkClosed
+from wattest.errors import LinkClosed, UsageError
+from wattest.units import NS_PER_S
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from wattest.operations.control import RunControl
     from wattest.operations.events import NodeTotals, RunEvent, RunFinished
+    from wattest.operations.live.played_input import InputPlan
     from wattest.operations.live.ports import PortsFile
 
 _COUNT_EVERY_MS = 10_000
@@ -42,15 +44,16 @@ def collect(args: argparse.Namespace) -> int:
     if path.is_dir():
         path = path / STATE_NAME
     file = read_ports(path)
+    inputs = _inputs(args, file)
     out: Path = args.out or path.absolute().parent / "collected"
     control = RunControl(speed=1.0)
     if not is_headless(args):
         from wattest.tui import run_tui
 
-        finished = run_tui(lambda: _collected(args, file, out, control), control)
+        finished = run_tui(lambda: _collected(args, file, out, control, inputs), control)
         return 0 if finished is None or finished.passed else 1
     with stopping_on_interrupt(control), stopping_on_terminate(control):
-        events = _collected(args, file, out, control)
+        events = _collected(args, file, out, control, inputs)
         with closing(events):
             ended, gone = _follow(events, ProgressLine())
     if args.json:
@@ -65,8 +68,28 @@ def collect(args: argparse.Namespace) -> int:
     return 0 if ended.passed else 1
 
 
+def _inputs(args: argparse.Namespace, file: PortsFile) -> Mapping[str, InputPlan]:
+    """Return the loads that nodes are given to meter."""
+    from wattest.operations.live.played_input import input_plans
+
+    if args.test_input is None:
+        if args.test_step is not None:
+            raise UsageError("tui: --test-step goes with --test-input")
+        return {}
+    path, node = args.test_input, None
+    if not path.endswith(".toml"):
+        path, _, node = path.rpartition(":")
+    if not path:
+        raise UsageError(f"tui: --test-input: SCENARIO.toml[:NODE] expected, got {node!r}")
+    return input_plans(Path(path), node, file.ports, step_ns=args.test_step or NS_PER_S)
+
+
 def _collected(
-    args: argparse.Namespace, file: PortsFile, out: Path, control: RunControl
+    args: argparse.Namespace,
+    file: PortsFile,
+    out: Path,
+    control: RunControl,
+    inputs: Mapping[str, InputPlan],
 ) -> Generator[RunEvent]:
     """Collect, and note in the boards' passports what is learnt about them."""
     from wattest.operations.commission.home import Home
@@ -75,7 +98,7 @@ def _collected(
     from wattest.operations.live.collect import collect_live
 
     return with_passports(
-        collect_live(file, out, control=control, duration_s=args.duration_s),
+        collect_live(file, out, control=control, duration_s=args.duration_s, inputs=inputs),
         Home.find(args.home),
         slots={live.expected.name: slot_of(live.address) for live in file.ports},
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from wattest.errors import UsageError
-from wattest.units import NS_PER_S, parse_decimal, parse_duration_ns
+from wattest.units import NS_PER_MS, NS_PER_S, parse_decimal, parse_duration_ns
 
 _DURATION_S_MAX = 366 * 86400
 _INTERVAL_S_MAX = 3600
@@ -56,6 +56,24 @@ class Commands(Protocol):
     ) -> Parser:
         """Add the command ``name``."""
         ...
+
+
+def step_ns(text: str, *, minimum: int, maximum: int) -> int:
+    """Read a time between two levels, ns.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not a duration, or out of range.
+    """
+    try:
+        value = parse_duration_ns(text)
+    except ValueError:
+        value = 0
+    if not minimum <= value <= maximum:
+        low, high = (f"{Fraction(limit, NS_PER_S)}s" for limit in (minimum, maximum))
+        if minimum < NS_PER_S:
+            low = f"{minimum // NS_PER_MS}ms"
+        raise argparse.ArgumentTypeError(f"expected {low} to {high}, got {text!r}")
+    return value
 
 
 def duration_s(text: str) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattest.cli.live import stopping_on_terminate
-from wattest.cli.options import Commands, add_json, duration_s, scale
+from wattest.cli.options import Commands, add_json, duration_s, scale, step_ns
 from wattest.cli.output import ProgressLine, print_json
 from wattest.cli.playing import stopping_on_interrupt
-from wattest.units import NS_PER_MS, NS_PER_S, format_decimal, format_duration, parse_duration_ns
+from wattest.units import NS_PER_MS, NS_PER_S, format_decimal, format_duration
 
 if TYPE_CHECKING:
     from wattest.operations.stimulus.by_instrument import Began
@@ -66,13 +66,7 @@ def add_command(commands: Commands) -> None:
 
 
 def _step_ns(text: str) -> int:
-    try:
-        step_ns = parse_duration_ns(text)
-    except ValueError:
-        step_ns = 0
-    if not _STEP_NS_MIN <= step_ns <= _STEP_NS_MAX:
-        raise argparse.ArgumentTypeError(f"expected 50ms to 60s, got {text!r}")
-    return step_ns
+    return step_ns(text, minimum=_STEP_NS_MIN, maximum=_STEP_NS_MAX)
 
 
 def run(args: argparse.Namespace) -> int:

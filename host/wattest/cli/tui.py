@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wattest.cli.options import Commands, add_home, add_json, duration_s
+from wattest.cli.options import Commands, add_home, add_json, duration_s, step_ns
 from wattest.cli.output import has_terminal
 from wattest.errors import UsageError
+from wattest.units import NS_PER_S
 
 _DESCRIPTION = """\
 Open a kept run, or collect from boards that are up, in the terminal interface. Boards are
@@ -20,8 +21,13 @@ examples:
   wattest tui OUT
   wattest tui --live                        (boards of `wattest board up`)
   wattest tui --live --ports plant.json --out PLANT --headless
+  wattest tui --live --test-input mine.toml:feeder
   wattest tui OUT --screenshot docs/demo.svg --node turbine-2
 """
+
+
+_STEP_NS_MIN = NS_PER_S
+_STEP_NS_MAX = 20 * NS_PER_S
 
 
 def add_command(commands: Commands) -> None:
@@ -61,6 +67,18 @@ def add_command(commands: Commands) -> None:
         metavar="T",
         help="with --live: stop after this time",
     )
+    parser.add_argument(
+        "--test-input",
+        metavar="SCENARIO.toml[:NODE]",
+        help="with --live: let the nodes meter the loads of their namesakes, or of one node, "
+        "in place of their sensors; nothing of it is billed",
+    )
+    parser.add_argument(
+        "--test-step",
+        type=test_step_ns,
+        metavar="T",
+        help="with --test-input: time between two levels, 1s to 20s (default: 1s)",
+    )
     add_home(parser)
     parser.add_argument(
         "--headless", action="store_true", help="with --live: lines instead of the interface"
@@ -74,6 +92,11 @@ def add_command(commands: Commands) -> None:
     )
     parser.add_argument("--node", default="", metavar="NAME", help="node to select in the picture")
     parser.set_defaults(run=run)
+
+
+def test_step_ns(text: str) -> int:
+    """Read a time between two levels."""
+    return step_ns(text, minimum=_STEP_NS_MIN, maximum=_STEP_NS_MAX)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
     if args.boards:
         return _boards(args)
     given = {"--ports": args.ports, "--out": args.out, "--for": args.duration_s}
+    given |= {"--test-input": args.test_input, "--test-step": args.test_step}
     given |= {"--home": args.home, "--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:
         raise UsageError(f"tui: {options[0]} goes with --live")

@@ -23,6 +23,8 @@ from wattest.operations.events import (
 )
 from wattest.operations.expected import ExpectedNode
 from wattest.session import (
+    CommandReplied,
+    CommandUnanswered,
     FrameFaultSeen,
     HelloReceived,
     NodeRestarted,
@@ -77,6 +79,7 @@ class Collector:
         verifier: state of every stream; folded from the ledger when a run goes on.
         nonce: makes the challenge for a node's enrolment, 16 bytes.
         on_enrolled: is told of each new enrolment and its index before the node's first record.
+        on_reply: is told the lane, and what became of a command that was sent on it.
     """
 
     def __init__(
@@ -86,11 +89,13 @@ class Collector:
         *,
         nonce: Callable[[ExpectedNode], bytes],
         on_enrolled: Callable[[Enrolment, int], None],
+        on_reply: Callable[[str, CommandReplied | CommandUnanswered], None] | None = None,
     ) -> None:
         self._ledger = ledger
         self._verifier = verifier
         self._nonce = nonce
         self._on_enrolled = on_enrolled
+        self._on_reply = on_reply
         self._lanes: dict[str, _Lane] = {}
         self._pending: list[_Pending] = []
         self._flush_at_ms: int | None = None
@@ -163,6 +168,8 @@ class Collector:
                     events.append(NodeChanged(node=name, now_ms=now_ms, state="restarted"))
                 case RecordReceived():
                     events += self._take(entry, seen, now_ms)
+                case CommandReplied() | CommandUnanswered() if self._on_reply is not None:
+                    self._on_reply(lane, seen)
                 case RecordShown():
                     events += self._look(entry, seen.data, now_ms)
         if len(self._pending) >= BATCH_RECORDS_MAX:

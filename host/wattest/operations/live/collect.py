@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from wattest.errors import ConfigError, LinkError, LocalProtocolError
-from wattest.ledger import EntryKind, Ledger, LedgerView, NewEntry, Receipt
+from wattest.errors import LinkError, LocalProtocolError
 from wattest.link import Port, SerialPort, serial_ports
 from wattest.operations.collector import Collector
 from wattest.operations.control import RunControl
@@ -30,24 +29,20 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
+from wattest.operations.live.beginning import take_up
 from wattest.operations.live.clock import SteadyClock
 from wattest.operations.live.folder import LiveDir
 from wattest.operations.live.nodes import (
-    Memory,
-    default_contracts,
-    enrolment_of,
     host_line,
     info_of,
     refused_fault,
-    twin_of,
 )
 from wattest.operations.live.opener import PortOpener
-from wattest.operations.live.ports import LivePort, PortsFile, address_now
+from wattest.operations.live.played_input import InputPlan, PlayedInputs
+from wattest.operations.live.ports import LivePort, PortsFile, address_now, require_nodes
 from wattest.operations.live.reader import PortLost, PortOpened, PortRead, PortReader, Report
-from wattest.operations.live.restore import restored_verifier
 from wattest.operations.live.summary import finished
-from wattest.operations.settler import Settler
-from wattest.settlement import Cutoff, Terms, terms_to_cbor
+from wattest.settlement import Cutoff
 from wattest.system import entropy, monotonic_ns, utc_ms
 from wattest.twin import Twin
 from wattest.verify import Finding, Severity, Verdict
@@ -56,9 +51,9 @@ from wattest.wire import Op, kid_of, spki_der
 TICK_MS = 200
 SET_CLOCK_MS = 6 * 3_600_000
 VIEW_MS = 2_000
+LEAVE_NS = 3_000_000_000
 _DAY_MS = 86_400_000
 _NS_PER_MS = 1_000_000
-_YEARS_MS = 100 * 366 * _DAY_MS
 _NONCE_BYTES = 16
 _FINDINGS_KEPT = 1000
 _Opened = tuple[Port, PortOpener]
@@ -82,6 +77,7 @@ def collect_live(
     *,
     control: RunControl | None = None,
     duration_s: int | None = None,
+    inputs: Mapping[str, InputPlan] | None = None,
     lister: Callable[[], Sequence[SerialPort]] = serial_ports,
 ) -> Generator[RunEvent]:
     """Collect until somebody stops it, or for a time; `RunFinished` is last.
@@ -93,6 +89,7 @@ def collect_live(
         out: folder that keeps everything; it may hold an earlier live collection.
         control: the hand of a person; only `stopped` means something to nodes that are not ours.
         duration_s: time of the nodes to stop after, or None.
+        inputs: loads that nodes are given to meter through their test input, by name.
         lister: lists serial ports, to find one again that comes back by another name.
 
     Raises:
@@ -100,12 +97,7 @@ def collect_live(
         LinkError: a port is not there, or another program uses it; nothing was started.
         StoreError: the ledger could not be written; nothing that was acknowledged is lost.
     """
-    if not file.ports:
-        raise ConfigError(
-            "all its boards came up blank: there is nothing to collect",
-            path=str(file.path or ""),
-            hint="flash and provision them, then collect with --ports HOME/boards.json",
-        )
+    require_nodes(file)
     with ExitStack() as stack:
         openers = [
             PortOpener(partial(address_now, file, each), lister=lister) for each in file.ports
@@ -122,20 +114,27 @@ def collect_live(
                 demo_keys=any(live.expected.demo for live in file.ports),
             )
         )
-        collection = _Collection(file, folder, clock, control or RunControl())
+        collection = _Collection(file, folder, clock, control or RunControl(), inputs or {})
         stack.callback(collection.close)
         yield from collection.begin(ports, duration_s)
         yield from collection.go_on()
+        yield from collection.end_inputs()
         yield from collection.finish()
 
 
 class _Collection:
     def __init__(
-        self, file: PortsFile, folder: LiveDir, clock: SteadyClock, control: RunControl
+        self,
+        file: PortsFile,
+        folder: LiveDir,
+        clock: SteadyClock,
+        control: RunControl,
+        inputs: Mapping[str, InputPlan],
     ) -> None:
         self._file = file
         self._folder = folder
         self._control = control
+        self._inputs = PlayedInputs(inputs)
         self._clock = clock
         self._told: deque[RunEvent] = deque()
         self._inbox: queue.SimpleQueue[Report] = queue.SimpleQueue()
@@ -148,27 +147,18 @@ class _Collection:
 
     def begin(self, ports: Sequence[_Opened], duration_s: int | None) -> Iterator[RunEvent]:
         """Take up the ledger, enrol keys known from provisioning, start to read."""
-        folder, file = self._folder, self._file
-        twins = {live.expected.name: twin_of(live) for live in file.ports}
-        self._ledger = Ledger(folder.store, folder.signer)
-        contracts = default_contracts(file.ports)
-        self._settler = Settler(
-            contracts, start_ms=folder.begun_ms, end_ms=folder.begun_ms + _YEARS_MS
-        )
-        memory = Memory(file.ports, twins, self._settler)
-        view = LedgerView(folder.store, folder.signer.verifier)
-        folder.check_kept_checkpoint(view)
-        self._verifier = restored_verifier(view, folder.store, memory)
-        self._log_terms(contracts)
+        file, folder = self._file, self._folder
+        begun = take_up(file, folder, now_ms=self._clock.now_ms())
+        self._ledger, self._settler = begun.ledger, begun.settler
         self._collector = Collector(
             self._ledger,
-            self._verifier,
+            begun.verifier,
             nonce=lambda _node: entropy(_NONCE_BYTES),
             on_enrolled=self._settler.enrol,
+            on_reply=self._inputs.answered,
         )
         for live, opened in zip(file.ports, ports, strict=True):
-            self._enrol_known(live)
-            self._lay(live, opened, twins[live.expected.name])
+            self._lay(live, opened, begun.twins[live.expected.name])
         if duration_s is not None:
             self._end_ms = self._start_ms + duration_s * 1000
         yield self._started()
@@ -200,7 +190,8 @@ class _Collection:
         yield event
 
     def close(self) -> None:
-        """Let the ports go."""
+        """Let the ports go; nodes that meter a played load are told to stop, if they listen."""
+        self._leave_inputs()
         for line in self._lines.values():
             line.reader.drop()
         for line in self._lines.values():
@@ -216,34 +207,7 @@ class _Collection:
         port, opener = opened
         reader = PortReader(name, port, reopen=opener.open, inbox=self._inbox)
         self._lines[name] = _Line(live=live, reader=reader, twin=twin)
-
-    def _enrol_known(self, live: LivePort) -> None:
-        """Log the enrolment of a key that provisioning handed over, unless it is in force."""
-        enrolment = enrolment_of(live, enrolled_ms=self._clock.now_ms())
-        if enrolment is None:
-            return
-        closed = self._verifier.closed(enrolment.kid)
-        if closed:
-            raise ConfigError(
-                f"{closed}: nothing more of it is collected",
-                path=str(self._file.path or live.address),
-                key=live.expected.name,
-                hint="take the board out of the file, or provision it with a new key",
-            )
-        known = self._verifier.enrolment(enrolment.kid)
-        if known is not None and known.same_promise(enrolment):
-            return
-        entry = NewEntry(kind=EntryKind.ENROLMENT, body=enrolment.to_cbor())
-        (receipt,) = self._ledger.append([entry])
-        assert isinstance(receipt, Receipt), "only records can be duplicates"
-        self._verifier.enrol(enrolment)
-        self._settler.enrol(enrolment, receipt.index)
-
-    def _log_terms(self, contracts: Sequence[Terms]) -> None:
-        logged = {entry.body for entry in self._ledger.entries() if entry.kind == EntryKind.TERMS}
-        bodies = [body for terms in contracts if (body := terms_to_cbor(terms)) not in logged]
-        if bodies:
-            self._ledger.append([NewEntry(kind=EntryKind.TERMS, body=body) for body in bodies])
+        self._inputs.attach(name, self._collector.session(name).command)
 
     def _started(self) -> RunStarted:
         return RunStarted(
@@ -283,7 +247,9 @@ class _Collection:
         yield self._collector.flush_at_ms
         for name, line in self._lines.items():
             yield self._collector.next_deadline_ms(name)
-            yield line.set_clock_at_ms if line.port is not None else None
+            if line.port is not None:
+                yield line.set_clock_at_ms
+                yield self._inputs.due_ms(name)
 
     def _take(self, report: Report) -> None:
         line = self._lines[report.lane]
@@ -316,6 +282,8 @@ class _Collection:
             if line.set_clock_at_ms is not None and line.set_clock_at_ms <= now_ms:
                 self._set_clock(name)
                 self._pump(name)
+        for name in self._inputs.act(self._plugged(), now_ms):
+            self._pump(name)
         flush_ms = self._collector.flush_at_ms
         if flush_ms is not None and flush_ms <= now_ms:
             self._flush()
@@ -348,6 +316,24 @@ class _Collection:
         except LocalProtocolError:  # it has not answered yet: the clock is set when it does
             return
 
+    # ---- test input ---------------------------------------------------------------------------
+
+    def end_inputs(self) -> Iterator[RunEvent]:
+        """Send the nodes back to their sensors, and wait a little until they say so."""
+        until_ns = monotonic_ns() + LEAVE_NS
+        self._leave_inputs()
+        while self._inputs.any_away(self._plugged()) and monotonic_ns() < until_ns:
+            self._wait()
+            self._run_due()
+            yield from self._drain()
+
+    def _leave_inputs(self) -> None:
+        for name in self._inputs.leave(self._clock.now_ms()):
+            self._pump(name)
+
+    def _plugged(self) -> list[str]:
+        return [name for name, line in self._lines.items() if line.port is not None]
+
     # ---- telling -----------------------------------------------------------------------------
 
     def _tell(self, events: Sequence[RunEvent]) -> None:
@@ -363,6 +349,7 @@ class _Collection:
                     self._keep_findings(event.verdict)
                 case NodeChanged(state="enrolled" | "connected"):
                     self._set_clock(event.node)
+                    self._inputs.connected(event.node, event.now_ms)
                 case _:
                     pass
             self._told.append(event)
@@ -398,5 +385,7 @@ class _Collection:
             )
 
     def _drain(self) -> Iterator[RunEvent]:
+        now_ms = self._clock.now_ms()
+        self._told += (host_line(name, now_ms, text) for name, text in self._inputs.lines())
         while self._told:
             yield self._told.popleft()

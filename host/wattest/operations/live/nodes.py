@@ -76,9 +76,9 @@ def default_contracts(ports: Sequence[LivePort]) -> tuple[Terms, ...]:
     return tuple(replace(terms, assets=assets) for terms in base.contracts)
 
 
-def host_line(node: str, now_ms: int, error: LinkError) -> ConsolePrinted:
-    """Tell what happened to a node's port, in one line."""
-    return ConsolePrinted(node=node, now_ms=now_ms, text=f"wattest: {error}\n")
+def host_line(node: str, now_ms: int, text: LinkError | str) -> ConsolePrinted:
+    """Tell what the host did, or what happened to a node's port, in one line."""
+    return ConsolePrinted(node=node, now_ms=now_ms, text=f"wattest: {text}\n")
 
 
 def refused_fault(node: str, kind: str, now_ms: int) -> FaultJudged:

@@ -1,8 +1,8 @@
 """Plays a load to a node through its test input: a state that is asked when it wants to act.
 
-A level is a command. It is sent when it differs from the last one, and again now and then, because
-a node goes back to its sensor when nobody renews what it is told to meter. One command is under way
-at a time: while the node does not answer, steps are left out, as the player counts them.
+A level is a command. It is sent when it differs from the last one, and again now and then: a node
+goes back to its sensor when nobody renews what it is told to meter. One command is under way at a
+time: while the node does not answer, steps are left out, as the player counts them.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class PlayedInput:
     def connected(self, now_ms: int) -> None:
         """Note that the node answers, perhaps after a restart that took it back to its sensor."""
         self._waiting = self._sent_milliwatts = None
+        if self._leaving and not self.over:
+            self._waiting = self._send(Op.TEST_INPUT, _SENSOR, None)
         if self._begin_ms is None:
             self._begin_ms = now_ms
             length = format_duration(self._plan.duration_ns)
@@ -81,11 +83,10 @@ class PlayedInput:
         if reply.counter != self._waiting:
             return
         self._waiting = None
+        self.over = self._leaving  # without an answer too: it goes back by itself, soon
         if isinstance(reply, CommandUnanswered):
             self._sent_milliwatts = None
             return
-        if self._leaving:
-            self.over = True
         if reply.refusal != self._refusal:
             self._refusal = reply.refusal
             if reply.refusal:
@@ -101,10 +102,8 @@ class PlayedInput:
         return self._begin_ms + -(-self._head.due_ns // NS_PER_MS)
 
     def act(self, now_ms: int) -> None:
-        """Send what is due."""
-        due_ms = self.due_ms()
-        if due_ms is None or self._begin_ms is None or due_ms > now_ms:
-            return
+        """Send the level that is due."""
+        assert self._begin_ms is not None, "something is due"
         t_ns = (now_ms - self._begin_ms) * NS_PER_MS
         power_uw = self._head.level(t_ns)
         if power_uw is None:
@@ -127,6 +126,65 @@ class PlayedInput:
         self._waiting = self._send(Op.TEST_INPUT, _SENSOR, None)
         played = self._head.end((now_ms - self._begin_ms) * NS_PER_MS)
         self.told.append(_summary(played))
+
+
+class PlayedInputs:
+    """The test inputs of those nodes of a collection that are played a load.
+
+    Args:
+        plans: by the node's name.
+    """
+
+    def __init__(self, plans: Mapping[str, InputPlan]) -> None:
+        self._plans = plans
+        self._inputs: dict[str, PlayedInput] = {}
+
+    def attach(self, name: str, send: SendCommand) -> None:
+        """Play to a node of the collection, if there is a plan for it."""
+        if name in self._plans:
+            self._inputs[name] = PlayedInput(self._plans[name], send)
+
+    def connected(self, name: str, now_ms: int) -> None:
+        """Note that a node answers."""
+        if name in self._inputs:
+            self._inputs[name].connected(now_ms)
+
+    def answered(self, name: str, reply: CommandReplied | CommandUnanswered) -> None:
+        """Note what became of a command to a node."""
+        if name in self._inputs:
+            self._inputs[name].answered(reply)
+
+    def due_ms(self, name: str) -> int | None:
+        """Return when a node wants its next level, or None."""
+        return self._inputs[name].due_ms() if name in self._inputs else None
+
+    def act(self, plugged: Sequence[str], now_ms: int) -> list[str]:
+        """Send what is due; return the nodes that have something to say."""
+        acting = []
+        for name in plugged:
+            due_ms = self.due_ms(name)
+            if due_ms is not None and due_ms <= now_ms:
+                self._inputs[name].act(now_ms)
+                acting.append(name)
+        return acting
+
+    def leave(self, now_ms: int) -> list[str]:
+        """Send all of them back to their sensors; return those that have something to say."""
+        for each in self._inputs.values():
+            each.leave(now_ms)
+        return list(self._inputs)
+
+    def any_away(self, plugged: Sequence[str]) -> bool:
+        """Tell whether one of these nodes has not answered yet that it is back."""
+        return any(not self._inputs[name].over for name in plugged if name in self._inputs)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Take out what is to be told to people: node and text."""
+        found = []
+        for name, each in self._inputs.items():
+            found += [(name, text) for text in each.told]
+            each.told.clear()
+        return found
 
 
 def _summary(played: Played) -> str:

@@ -90,6 +90,63 @@ class Played:
     stopped: bool
 
 
+class Playhead:
+    """Where a load stands while it is played: asked for each next level, told what was applied.
+
+    Times are ns since playing began.
+
+    Args:
+        load: what is played, from its zero.
+        duration_ns: how long, > 0.
+        step_ns: between two levels, > 0.
+    """
+
+    def __init__(self, load: LoadProfile, *, duration_ns: int, step_ns: int) -> None:
+        self._load = load
+        self._duration_ns = duration_ns
+        self._step_ns = step_ns
+        self._steps = -(-duration_ns // step_ns)
+        self._step = self._levels = self._late = 0
+        self._asked, self._flowed = _Sum(), _Sum()
+        self._measured = True
+
+    @property
+    def due_ns(self) -> int:
+        """When something is to be done: the next level, or the end."""
+        return min(self._step * self._step_ns, self._duration_ns)
+
+    def level(self, t_ns: int) -> int | None:
+        """Return the power of the step that runs at ``t_ns``, µW; None: all steps are over."""
+        running = min(t_ns // self._step_ns, self._steps)
+        self._late += max(running - self._step, 0)
+        self._step = max(self._step, running)
+        if self._step == self._steps:
+            return None
+        begin_ns = self._step * self._step_ns
+        self._step += 1
+        return self._load.power_mean_uw(begin_ns, min(begin_ns + self._step_ns, self._duration_ns))
+
+    def applied(self, t_ns: int, power_uw: int, flow: Flow | None) -> Applied:
+        """Note that a level flows since ``t_ns``."""
+        self._asked.level(t_ns, power_uw)
+        self._measured = self._measured and flow is not None
+        self._flowed.level(t_ns, flow.power_uw if flow is not None else 0)
+        self._levels += 1
+        return Applied(t_ns=t_ns, asked_uw=power_uw, flow=flow)
+
+    def end(self, t_ns: int) -> Played:
+        """Sum up what was played until ``t_ns``."""
+        measured = self._measured and self._levels
+        return Played(
+            duration_ns=t_ns,
+            asked_wh=self._asked.watthours(t_ns),
+            flowed_wh=self._flowed.watthours(t_ns) if measured else None,
+            levels=self._levels,
+            late=self._late,
+            stopped=t_ns < self._duration_ns,
+        )
+
+
 def play(
     load: LoadProfile,
     stimulus: Stimulus,
@@ -107,40 +164,17 @@ def play(
     Raises:
         LinkError: the stimulus is gone, or refuses.
     """
+    head = Playhead(load, duration_ns=duration_ns, step_ns=step_ns)
     begin_ns = clock.now_ns()
-    asked, flowed = _Sum(), _Sum()
-    steps = -(-duration_ns // step_ns)
-    step = levels = late = 0
-    measured = True
-    while step < steps and not stopped():
-        clock.wait_until(begin_ns + step * step_ns)
+    while not stopped():
+        clock.wait_until(begin_ns + head.due_ns)
         t_ns = clock.now_ns() - begin_ns
-        due = min(t_ns // step_ns, steps)
-        late += max(due - step, 0)
-        step = max(step, due)
-        if step == steps:
+        power_uw = head.level(t_ns)
+        if power_uw is None:
             break
-        end_ns = min((step + 1) * step_ns, duration_ns)
-        power_uw = load.power_mean_uw(step * step_ns, end_ns)
         flow = stimulus.apply(power_uw)
-        asked.level(t_ns, power_uw)
-        measured = measured and flow is not None
-        flowed.level(t_ns, flow.power_uw if flow is not None else 0)
-        levels += 1
-        yield Applied(t_ns=t_ns, asked_uw=power_uw, flow=flow)
-        step += 1
-    ended_early = step < steps
-    if not ended_early:
-        clock.wait_until(begin_ns + duration_ns)
-    duration = clock.now_ns() - begin_ns
-    yield Played(
-        duration_ns=duration,
-        asked_wh=asked.watthours(duration),
-        flowed_wh=flowed.watthours(duration) if measured and levels else None,
-        levels=levels,
-        late=late,
-        stopped=ended_early,
-    )
+        yield head.applied(t_ns, power_uw, flow)
+    yield head.end(clock.now_ns() - begin_ns)
 
 
 class _Sum:
