@@ -66,6 +66,7 @@ def test_a_blank_board_is_flashed_once_and_keeps_key_and_journal_when_its_files_
         assert flashes[-1].detail["board"] == "emulated-esp32"
 
 
+@pytest.mark.long
 def test_a_board_that_no_longer_runs_what_was_flashed_is_written_again(tmp_path: Path) -> None:
     with flash_bench(tmp_path, "emulated-esp32c3") as bench:
         first = bench.flash().flashed
@@ -110,6 +111,7 @@ def micropython(folder: Path, chip: str) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_an_interrupted_write_says_what_to_do_and_the_next_one_goes_on(tmp_path: Path) -> None:
     with flash_bench(tmp_path) as bench:
         kid = bench.flash().flashed.kid
@@ -126,6 +128,7 @@ def test_an_interrupted_write_says_what_to_do_and_the_next_one_goes_on(tmp_path:
         assert not rescue.exists()
 
 
+@pytest.mark.long
 def test_an_interruption_before_the_write_leaves_the_node_running(tmp_path: Path) -> None:
     with flash_bench(tmp_path) as bench:
         bench.flash()
@@ -134,6 +137,7 @@ def test_an_interruption_before_the_write_leaves_the_node_running(tmp_path: Path
         bench.wait_for("a record every")
 
 
+@pytest.mark.long
 def test_a_new_key_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
     with flash_bench(tmp_path) as bench:
         kid = bench.flash().flashed.kid
@@ -163,6 +167,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         bench.flash()
 
 
+@pytest.mark.long
 def test_a_flash_chip_with_a_worn_sector_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

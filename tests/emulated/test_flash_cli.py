@@ -16,6 +16,7 @@ from flash_harness import CHIP_ID, flash_bench
 from wattest.boards.esp_synthetic import synthetic_micropython
 from wattest.cli.main import main
 from wattest.data import data_root
+from wattest.store import PassportEvent
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="this system has no pseudo terminals"
@@ -138,7 +139,12 @@ def test_ctrl_c_during_a_write_says_what_state_the_board_is_in(tmp_path: Path) -
         assert line.startswith("wattest: interrupted: the board is half written")
         assert line.endswith("run the command again")
         assert "Traceback" not in rest
+        rescue = bench.home.rescue / f"{CHIP_ID}.img"
+        assert f"its journal is kept in {rescue}" in line
+        assert rescue.stat().st_mode & 0o077 == 0
+        assert bench.passport()[-1].kind == PassportEvent.FLASH_FAILED
 
         again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         last = json.loads(again.stdout)
         assert (last["kid"], last["new_key"], last["cached"]) == (first["kid"], False, False)
+        assert not rescue.exists()

@@ -80,16 +80,22 @@ class Recorded:
     def file_system(self, flash: NorFlash) -> bytes:
         return flash.read(self.kind.flash.vfs_offset, self.kind.flash.vfs_bytes)
 
-    def cuts(self, wanted: range | set[int]) -> Iterator[NorFlash]:
-        """Yield what the flash holds after a cut in the middle of each operation wanted."""
-        for number, operation in enumerate(self.operations):
-            if number in wanted:
-                torn = self.state.copy()
-                torn.cut_after(1)
-                apply(torn, operation)
-                torn.restore_power()
-                yield torn
+    def cuts(self) -> Iterator[NorFlash]:
+        """Yield what the flash holds after a cut in the middle of each operation.
+
+        Most operations program pages that stay erased: these change nothing and are passed over.
+        """
+        for operation in self.operations:
+            sector = operation[0] // SECTOR_SIZE_BYTES
+            before = bytes(self.state.sector(sector))
+            torn = self.state.copy()
             apply(self.state, operation)
+            if bytes(self.state.sector(sector)) == before:
+                continue
+            torn.cut_after(1)
+            apply(torn, operation)
+            torn.restore_power()
+            yield torn
 
 
 TABLE_SECTOR = PARTITION_TABLE_OFFSET // SECTOR_SIZE_BYTES
@@ -124,17 +130,11 @@ def check(recorded: Recorded, flash: NorFlash, home: Home) -> None:
         assert chosen.files[name].startswith(content)
 
 
-def test_a_cut_at_many_operations_of_a_flash_loses_neither_key_nor_record(tmp_path: Path) -> None:
-    recorded, home = record(tmp_path), Home(tmp_path / "other")
-    count = len(recorded.operations)
-    assert count > 500
-    some = {0, 1, 2, *range(3, count, 997), *range(count - 5, count)}
-    for flash in recorded.cuts(some):
-        check(recorded, flash, home)
-
-
 @pytest.mark.long
 def test_a_cut_at_any_operation_of_a_flash_loses_neither_key_nor_record(tmp_path: Path) -> None:
     recorded, home = record(tmp_path), Home(tmp_path / "other")
-    for flash in recorded.cuts(range(len(recorded.operations))):
+    cuts = 0
+    for flash in recorded.cuts():
         check(recorded, flash, home)
+        cuts += 1
+    assert cuts > 200
