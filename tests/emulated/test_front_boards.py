@@ -145,6 +145,7 @@ def test_boards_on_sockets_are_announced_with_their_addresses(tmp_path: Path) ->
         (["--listen", "0.0.0.0:4000"], "--listen is for TCP ports, not for --link pty"),
         (["--link", "socket", "--listen", "host:none"], "expected a host, or host:port"),
         (["--link", "socket", "--listen", "127.0.0.1:65535", "--count", "2"], "cannot listen on"),
+        (["--board", "esp32-c6-devkitc-1"], "its chip esp32c6 is not emulated, expected one of"),
         (["--link", "memory", "--blank"], "a blank board has nothing to collect"),
         (["--link", "socket", "--listen", "192.0.2.1"], "cannot listen on 192.0.2.1:0"),
     ],

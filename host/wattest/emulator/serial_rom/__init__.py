@@ -1,6 +1,6 @@
 """The boot ROM's serial loader, as esptool sees it; pure: bytes in, bytes out."""
 
-from wattest.emulator.serial_rom.chips import ChipModel, chip_model
+from wattest.emulator.serial_rom.chips import ChipModel, chip_model, chip_names
 from wattest.emulator.serial_rom.faults import LoaderFaults
 from wattest.emulator.serial_rom.loader import SYNC_FRAME, Leave, SerialRom
 from wattest.emulator.serial_rom.reset_lines import Edge, ResetLines
@@ -14,4 +14,5 @@ __all__ = [
     "ResetLines",
     "SerialRom",
     "chip_model",
+    "chip_names",
 ]

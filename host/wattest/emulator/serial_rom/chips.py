@@ -65,6 +65,11 @@ class ChipModel:
         return CHIP_IDS[self.name]
 
 
+def chip_names() -> tuple[str, ...]:
+    """Return the chips there is a model of."""
+    return tuple(sorted(_CHIPS))
+
+
 def chip_model(name: str) -> ChipModel:
     """Return the model of a chip.
 
@@ -74,16 +79,6 @@ def chip_model(name: str) -> ChipModel:
     if name not in _CHIPS:
         raise ValueError(f"no model of chip {name!r}, expected one of {sorted(_CHIPS)}")
     return _CHIPS[name]
-
-
-def mac_crc8(mac: bytes) -> int:
-    """Return the CRC-8 of a MAC as the ESP32's fuses keep it (Dallas/Maxim)."""
-    crc = 0
-    for byte in mac:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x8C if crc & 1 else 0)
-    return crc
 
 
 def _mac_words(mac: bytes) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+from wattest.boards import load_board
 from wattest.emulator.board import SerialOptions
 from wattest.emulator.fronts import Front, PtyFront, Rfc2217Front, SocketFront, serve
 from wattest.emulator.ina228 import ChipErrors
@@ -44,6 +45,7 @@ _FOREVER_NS = 1 << 61
 _ANSWER_NS = 30 * NS_PER_S
 _INTERVAL_MS = 10_000
 _BASE_W = 90
+_WHOLE_HOUSEHOLD_W = 4800  # what a day of it may reach; smaller boards meter a smaller one
 _LINES_SHOWN = 4
 _RUN_NAME = "bench"
 
@@ -332,7 +334,10 @@ def _seed(options: BoardsOptions, kept: BenchState | None) -> int:
 
 
 def _households(options: BoardsOptions) -> Scenario:
-    names = (f"board-{number}" for number in range(1, options.count + 1))
+    limit_w = load_board(options.board).meter.power_max_milliwatts // 1000
+    scale = min(Fraction(1), Fraction(limit_w, _WHOLE_HOUSEHOLD_W))
+    load = HouseholdSpec(scale=scale, base_w=max(1, int(_BASE_W * scale)))
+    names = [f"board-{number}" for number in range(1, options.count + 1)]
     return Scenario(
         name=_RUN_NAME,
         title="boards on a bench",
@@ -343,12 +348,6 @@ def _households(options: BoardsOptions) -> Scenario:
         interval_ms=_INTERVAL_MS,
         weather={},
         nodes=tuple(
-            NodeSpec(
-                name=name,
-                asset=name,
-                board=options.board,
-                load=HouseholdSpec(scale=Fraction(1), base_w=_BASE_W),
-            )
-            for name in names
+            NodeSpec(name=name, asset=name, board=options.board, load=load) for name in names
         ),
     )

@@ -20,7 +20,9 @@ from wattest.emulator.flash import FlashLayout, NorFlash
 from wattest.emulator.i2c import I2cBus
 from wattest.emulator.ina228 import ChipErrors
 from wattest.emulator.nvs import NvsStore
+from wattest.emulator.serial_rom import chip_names
 from wattest.emulator.world import World
+from wattest.errors import ConfigError
 from wattest.flashing import build_firmware
 from wattest.operations.expected import ExpectedNode
 from wattest.operations.virtual.demo_keys import demo_key
@@ -161,7 +163,18 @@ class EmulatedBench:
         return node
 
     def add_bare(self, plan: NodePlan) -> BareBoard:
-        """Take a board with erased flash; it stays off."""
+        """Take a board with erased flash; it stays off.
+
+        Raises:
+            ConfigError: its chip is not emulated.
+        """
+        if plan.board.chip not in chip_names():
+            raise ConfigError(
+                f"its chip {plan.board.chip} is not emulated, expected one of "
+                f"{', '.join(chip_names())}",
+                path=f"board {plan.board.name}",
+                hint="`wattest boards list` says which boards are emulated",
+            )
         flash = NorFlash(plan.board.flash.size_bytes)
         sensor = self._sensor(plan)
         board = self._board(plan, plan.name, flash, sensor)
