@@ -90,12 +90,16 @@ class LinkTimeout(LinkError):
         message: what was awaited.
         deadline_s: how long we waited, seconds.
         received_bytes: how many bytes did arrive.
+        hint: what to do next, or ``""``.
     """
 
     code = "link-timeout"
 
-    def __init__(self, message: str, *, deadline_s: float, received_bytes: int) -> None:
-        super().__init__(f"{message} within {deadline_s:g} s, got {received_bytes} bytes")
+    def __init__(
+        self, message: str, *, deadline_s: float, received_bytes: int, hint: str = ""
+    ) -> None:
+        text = f"{message} within {deadline_s:g} s, got {received_bytes} bytes"
+        super().__init__(text, hint=hint)
         self.deadline_s = deadline_s
         self.received_bytes = received_bytes
 

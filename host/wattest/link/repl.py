@@ -35,6 +35,7 @@ _ATTEMPTS: Final = 4
 _RUN_S: Final = 15.0
 _READ_BYTES: Final = 1024
 _KEPT_BYTES: Final = 1 << 16
+_SAID_CHARS: Final = 120
 
 
 class ReplError(LinkError):
@@ -61,17 +62,18 @@ class Repl:
             LinkTimeout: no MicroPython answers there.
             LinkClosed: the port vanished.
         """
-        heard = 0
+        heard = b""
         for _ in range(_ATTEMPTS):
             self._port.write(_INTERRUPT + _ENTER_RAW)
-            found, size = self._skip_past(_BANNER, _ANSWER_S)
-            heard += size
+            found, said = self._skip_past(_BANNER, _ANSWER_S)
+            heard += said
             if found:
                 return
         raise LinkTimeout(
-            f"{self._port.address}: expected the prompt of MicroPython",
+            f"{self._port.address}: expected the prompt of MicroPython ({_last_line(heard)})",
             deadline_s=_ATTEMPTS * _ANSWER_S,
-            received_bytes=heard,
+            received_bytes=len(heard),
+            hint="put MicroPython and the firmware on it with `wattest flash`",
         )
 
     def run(self, code: str, *, timeout_s: float = _RUN_S) -> str:
@@ -148,19 +150,24 @@ class Repl:
             )
         return data
 
-    def _skip_past(self, mark: bytes, timeout_s: float) -> tuple[bool, int]:
-        """Drop everything up to a mark; tell whether it came, and how much was dropped."""
+    def _skip_past(self, mark: bytes, timeout_s: float) -> tuple[bool, bytes]:
+        """Drop everything up to a mark; tell whether it came, and the end of what was dropped."""
         deadline_s = time.monotonic() + timeout_s
         seen = b""
-        heard = 0
         while mark not in seen:
             data = self._port.read(_READ_BYTES, deadline_s)
             if not data or time.monotonic() > deadline_s:
-                return False, heard
-            heard += len(data)
+                return False, seen
             seen = (seen + data)[-_KEPT_BYTES:]
-        self._pending = seen.partition(mark)[2]
-        return True, heard
+        before, _, self._pending = seen.partition(mark)
+        return True, before
+
+
+def _last_line(said: bytes) -> str:
+    """Quote the last line of text that a board printed."""
+    lines = [line.strip() for line in said.decode("ascii", "replace").splitlines()]
+    told = [line for line in lines if line.isprintable() and line.strip("> ")]
+    return f"it printed: {told[-1][:_SAID_CHARS]}" if told else "it printed nothing"
 
 
 @contextmanager

@@ -187,6 +187,7 @@ def interview(
                 f"{port.address}: expected {talk.missing()} ({talk.said()})",
                 deadline_s=wait_s,
                 received_bytes=received,
+                hint="look at it with `wattest console`, or flash it: `wattest flash`",
             )
         out = session.data_to_send(now_ms)
         if out:
