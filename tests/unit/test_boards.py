@@ -37,6 +37,7 @@ def test_every_board_of_the_project_loads():
         "esp32-c3-devkitm-1",
         "esp32-c6-devkitc-1",
         "esp32-devkitc",
+        "esp32-qemu",
         "esp32-s3-devkitc-1",
     )
     for name in board_names():

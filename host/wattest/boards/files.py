@@ -94,6 +94,7 @@ def _read_board(table: Table, name: str) -> Board:
         ),
         reset_causes=_reset_causes(table.table("reset_cause")),
         secure_element=_secure_element(table) if "secure_element" in table else None,
+        qemu_machine=table.text("qemu_machine", "", pattern=r"[a-z0-9]+", expected="a machine"),
     )
     memory.finish()
     link.finish()
@@ -110,6 +111,8 @@ def _check(board: Board, table: Table) -> None:
     check_sensor(board, table)
     _check_element(board, table)
     _check_pins(board, table)
+    if board.qemu_machine and not board.emulated:
+        raise table.error("qemu_machine", "emulated = true beside it expected")
     if board.journal.total_bytes > board.flash.vfs_bytes // 2:
         raise table.error(
             "journal.total_bytes",

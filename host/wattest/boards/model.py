@@ -225,6 +225,7 @@ class Board:
         uart: the port of a sensor that has one, or None.
         secure_element: what has the node's key; None: the node has it, in NVS.
         reset_causes: event -> value of machine.reset_cause().
+        qemu_machine: what Espressif's QEMU calls the hardware, or ``""``: it does not embody it.
     """
 
     name: str
@@ -247,6 +248,7 @@ class Board:
     link: ConsoleLink
     reset_causes: tuple[tuple[str, int], ...]
     secure_element: SecureElement | None = None
+    qemu_machine: str = ""
 
     @property
     def constants(self) -> MeasurementConstants:

@@ -66,7 +66,8 @@ def board_lines(board: Board) -> Iterator[str]:
     """Yield what a board file says, for people."""
     flash, image, meter = board.flash, board.micropython, board.meter
     yield f"{board.name}: {board.title}"
-    yield from _entry("chip", board.chip + (", emulated" if board.emulated else ""))
+    by = f" by QEMU, machine {board.qemu_machine}" if board.qemu_machine else ""
+    yield from _entry("chip", board.chip + (f", emulated{by}" if board.emulated else ""))
     yield from _entry(
         "flash",
         f"{flash.size_bytes >> 10} KiB; firmware {flash.firmware_offset:#x}, "

@@ -8,9 +8,9 @@ import zlib
 import pytest
 from loader_tool import MAC, RefusedError, Tool, checksum, frame
 
+from wattest.boards.esp_fuses import mac_crc8
 from wattest.emulator.flash import NorFlash
 from wattest.emulator.serial_rom import SYNC_FRAME, Leave, LoaderFaults, SerialRom, chip_model
-from wattest.emulator.serial_rom.chips import mac_crc8
 
 CHIPS = ["esp32", "esp32s3", "esp32c3"]
 SPI = {"esp32": 0x3FF42000, "esp32s3": 0x60002000, "esp32c3": 0x60002000}

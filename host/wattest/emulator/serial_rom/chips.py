@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wattest.boards.esp_fuses import mac_crc8
 from wattest.boards.esp_image import CHIP_IDS
 
 _XTAL_HZ = 40_000_000

@@ -43,6 +43,7 @@ from wattest.operations.commission.flash_events import (
     Step,
 )
 from wattest.operations.commission.scan import slot_of
+from wattest.operations.commission.turn import port_turn
 from wattest.operations.console.lease import Lease, port_lease
 from wattest.store import BoardFacts, Passport, PassportEvent
 from wattest.system import utc_ms
@@ -74,11 +75,19 @@ def flash_board(options: FlashOptions, control: Control) -> Generator[FlashEvent
         StoreError: passport, home or the copy of the journal cannot be used.
     """
     board = options.board
+    if board.qemu_machine:
+        raise ConfigError(
+            f"{board.name} has no download mode while it runs",
+            path="--board",
+            hint=f"`wattest board up --board {board.name}` writes its flash itself",
+        )
     yield Step(text=f"building the firmware for {board.name}")
     image = build_image(board, serial=options.serial, interval_ms=options.interval_ms)
     micropython = yield from _micropython(options)
-    options.home.make()
-    with port_lease(options.port, holder="wattest flash") as lease:
+    with (
+        port_turn(options.home, options.port),
+        port_lease(options.port, holder="wattest flash") as lease,
+    ):
         if "://" not in options.port:
             open_port(options.port).close()  # what is wrong with the port is said best by it
         with Passport(options.home.passport) as passport:

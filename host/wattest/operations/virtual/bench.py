@@ -166,8 +166,14 @@ class EmulatedBench:
         """Take a board with erased flash; it stays off.
 
         Raises:
-            ConfigError: its chip is not emulated.
+            ConfigError: its chip is not emulated, or another emulator embodies the board.
         """
+        if plan.board.qemu_machine:
+            raise ConfigError(
+                "runs under QEMU, not in this emulator",
+                path=f"board {plan.board.name}",
+                hint=f"`wattest board up --board {plan.board.name}`, or take emulated-esp32",
+            )
         if plan.board.chip not in chip_names():
             raise ConfigError(
                 f"its chip {plan.board.chip} is not emulated, expected one of "
