@@ -17,6 +17,8 @@ from wattest.flashing import build_image
 from wattest.flashing.journal import journal_head
 from wattest.link import open_port
 from wattest.operations.commission import flash as flash_module
+from wattest.operations.commission.flash import flash_board
+from wattest.operations.commission.flash_events import ChipFound
 from wattest.store import PassportEvent
 
 pytestmark = [
@@ -165,6 +167,18 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         pytest.raises(LinkError, match="is in use by another program"),
     ):
         bench.flash()
+
+
+def test_two_flashes_of_one_port_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    with flash_bench(tmp_path) as bench:
+        first = flash_board(bench.options(), Hand())
+        for event in first:
+            if isinstance(event, ChipFound):
+                break
+        with pytest.raises(LinkError, match="another job is at this port"):
+            bench.flash()
+        assert bench.operations() == 0
+        first.close()
 
 
 @pytest.mark.long
