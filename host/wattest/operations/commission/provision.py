@@ -45,6 +45,7 @@ from wattest.operations.commission.provision_events import (
     StepBegun,
 )
 from wattest.operations.commission.roster import Roster
+from wattest.operations.commission.turn import port_turn
 from wattest.operations.console.lease import port_lease
 from wattest.operations.control import RunControl
 from wattest.store import Passport, PassportEvent
@@ -98,9 +99,9 @@ class _Work:
     def run(self) -> Generator[ProvisionEvent]:
         options = self._options
         out = options.out or options.home.collected
+        self._stack.enter_context(port_turn(options.home, options.port))
         self._stack.enter_context(port_lease(options.port, holder="provisioning"))
         port = self._stack.enter_context(open_port(options.port))
-        options.home.make()
         self._desk = self._stack.enter_context(LedgerDesk(out, now_ms=utc_ms()))
         yield StepBegun(what="asking the board")
         facts = self._ask(port)
