@@ -15,6 +15,7 @@ class FindingCode(StrEnum):
     RETIRED_KEY = "retired-key"
     BAD_SIGNATURE = "bad-signature"
     WRONG_SERIAL = "wrong-serial"
+    WRONG_CHIP = "wrong-chip"
     WRONG_CFG = "wrong-cfg"
     REPLAY = "replay"
     FORK = "fork"
@@ -92,8 +93,8 @@ STEPS: Final[tuple[tuple[str, tuple[FindingCode, ...]], ...]] = (
     ("key: enrolled", (FindingCode.UNKNOWN_KEY, FindingCode.RETIRED_KEY)),
     ("signature: ES256 over the exact bytes", (FindingCode.BAD_SIGNATURE,)),
     (
-        "enrolment: serial, firmware and configuration",
-        (FindingCode.WRONG_SERIAL, FindingCode.WRONG_CFG),
+        "enrolment: serial, chip, firmware and configuration",
+        (FindingCode.WRONG_SERIAL, FindingCode.WRONG_CHIP, FindingCode.WRONG_CFG),
     ),
     (
         "identity: (kid, ctx, seq) not seen before, no second branch",

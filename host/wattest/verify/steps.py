@@ -62,11 +62,18 @@ def finding(
 
 
 def check_enrolment(stream: Stream, record: Record, found: Findings) -> None:
-    """Step 4: the record says the serial and the firmware that were enrolled."""
+    """Step 4: the record says the serial, chip and firmware that were enrolled."""
     enrolment = stream.enrolment
     if record.serial != enrolment.serial:
         message = f"serial expected {enrolment.serial}, got {record.serial}"
         found.append(finding(record, FindingCode.WRONG_SERIAL, Severity.ERROR, message))
+    event = record.event
+    if enrolment.ueid and event is not None and event.kind is EventKind.BOOT:
+        ueid = None if record.boot is None else record.boot.ueid
+        if ueid != enrolment.ueid:
+            got = "none" if ueid is None else ueid.hex()
+            message = f"chip expected {enrolment.ueid.hex()}, got {got}"
+            found.append(finding(record, FindingCode.WRONG_CHIP, Severity.ERROR, message))
     if record.cfg != enrolment.cfg and record.cfg not in stream.earlier_cfgs:
         message = f"cfg expected {enrolment.cfg.hex()}, got {record.cfg.hex()}"
         found.append(finding(record, FindingCode.WRONG_CFG, Severity.ERROR, message))

@@ -114,14 +114,14 @@ class Node:
         """The key event, which is the first record of every key."""
         return self.event(9, {2: 0})
 
-    def boot(self, cause: int = 1, registers_from: int = 2) -> bytes:
+    def boot(self, cause: int = 1, registers_from: int = 2, **changes: Any) -> bytes:
         """Start anew: another bootseed, uptime from zero."""
         self.bootcount += 1
         self.bootseed = sha256(self.bootseed).digest()[:8]
         if self.offset_ms is not None:
             self.offset_ms += self.mono_ms + 5000
         self.mono_ms = 0
-        return self.event(1, {2: cause, 3: 5000, 4: registers_from, 5: 0})
+        return self.event(1, {2: cause, 3: 5000, 4: registers_from, 5: 0}, **changes)
 
     def wrap(self, claims: dict[int, Any]) -> bytes:
         """Sign claims as they are."""

@@ -105,6 +105,29 @@ def test_records_of_before_an_update_may_come_after_it_was_enrolled() -> None:
     assert codes(verifier.check(node.seal())) == [FindingCode.WRONG_CFG]
 
 
+@pytest.mark.parametrize("stated", [b"\x02chip-2", None])
+def test_key_that_boots_on_another_chip_than_the_enrolled_one_is_found(
+    stated: bytes | None,
+) -> None:
+    """Flash was copied from one board to another."""
+    node = Node()
+    verifier = Verifier([node.enrolment(ueid=b"\x02chip-1")])
+    assert codes(verifier.check(node.first())) == []
+    assert codes(verifier.check(node.boot(claims={256: b"\x02chip-1"}))) == []
+    assert codes(verifier.check(node.seal())) == []
+    claims = {} if stated is None else {256: stated}
+    verdict = verifier.check(node.boot(claims=claims))
+    assert codes(verdict) == [FindingCode.WRONG_CHIP]
+    assert verdict.accepted
+
+
+def test_chip_that_nobody_looked_at_when_the_key_was_enrolled_is_not_judged() -> None:
+    node = Node()
+    verifier = Verifier([node.enrolment()])
+    verifier.check(node.first())
+    assert codes(verifier.check(node.boot(claims={256: b"\x02chip-9"}))) == []
+
+
 def test_files_that_were_never_promised_are_found_before_and_after_an_update() -> None:
     node = Node()
     verifier = Verifier([node.enrolment()])
