@@ -160,3 +160,17 @@ def test_folder_of_another_kind_is_refused_before_the_board_is_touched(tmp_path:
     ):
         provision(served.address, tmp_path / "home", out=out)
     assert len(flashed.hellos) <= 1
+
+
+def test_plant_limit_changed_in_boards_json_keeps_chip_and_calibration(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with up(FlashedBoard()) as served:
+        provision(served.address, home.path, calibration="certificate 4711")
+        changed = json.loads(home.ports.read_bytes())
+        changed["boards"][0]["power_max_milliwatts"] = 1_000_000
+        home.ports.write_text(json.dumps(changed))
+        *_, finished = collect_live(read_ports(home.ports), home.collected, duration_s=2)
+    first, second = enrolments(home.collected)
+    assert finished.passed
+    assert second.power_max_milliwatts == 1_000_000
+    assert (second.ueid, second.calibration) == (first.ueid, first.calibration)

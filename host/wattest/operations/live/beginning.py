@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattest.errors import ConfigError
 from wattest.ledger import EntryKind, Ledger, LedgerView, NewEntry, Receipt
@@ -65,8 +65,10 @@ def _enrol_known(live: LivePort, file: PortsFile, begun: Begun, *, now_ms: int) 
             hint="take the board out of the file, or provision it with a new key",
         )
     known = begun.verifier.enrolment(enrolment.kid)
-    if known is not None and known.same_promise(enrolment):
-        return
+    if known is not None:
+        if known.same_promise(enrolment):
+            return
+        enrolment = replace(enrolment, ueid=known.ueid, calibration=known.calibration)
     entry = NewEntry(kind=EntryKind.ENROLMENT, body=enrolment.to_cbor())
     (receipt,) = begun.ledger.append([entry])
     assert isinstance(receipt, Receipt), "only records can be duplicates"
