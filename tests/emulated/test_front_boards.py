@@ -14,6 +14,7 @@ import pytest
 from live_harness import Boards, audit, check_complete, lines_of, wait_for
 from port_harness import GIVE_UP_S, run_tool
 
+from wattest.boards import board_names
 from wattest.cli.main import main
 from wattest.emulator.filesystem import LittleFs
 from wattest.emulator.flash import FlashLayout, NorFlash
@@ -136,7 +137,24 @@ def test_boards_on_sockets_are_announced_with_their_addresses(tmp_path: Path) ->
         assert len(set(ports)) == 2
         assert all(port.startswith("socket://127.0.0.1:") for port in ports)
     finally:
-        boards.end()
+        assert boards.end(signal.SIGINT) == 0
+    assert not (boards.home / "boards.json").exists()
+
+
+EMULATED = [name for name in board_names() if name.startswith("emulated-")]
+TWINS = {"emulated-esp32s3", "emulated-esp32c3"}
+
+
+@pytest.mark.parametrize(
+    "board", [n if n in TWINS else pytest.param(n, marks=pytest.mark.long) for n in EMULATED]
+)
+def test_every_emulated_board_comes_up_on_a_port(
+    board: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["board", "up", "--board", board, "--for", "1s", "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.split()[:2] == ["board-1", "DEMO-board-1"]
 
 
 @pytest.mark.parametrize(

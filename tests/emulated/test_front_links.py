@@ -72,7 +72,7 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def client_of(port: Served) -> socket.socket:
-    host, _, number = port.address.removeprefix("socket://").partition(":")
+    host, _, number = port.address.partition("://")[2].partition(":")
     return socket.create_connection((host, int(number)), timeout=20)
 
 
@@ -259,3 +259,26 @@ def test_rfc2217_brings_the_lines_of_a_reset_in_order() -> None:
                 ("lines", True, False),
             ],
         )
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\xff\xf0",  # the end of an option that has not begun
+        b"\xff\xfa\x2c\x03\x63\xff\xf0",  # an unknown parity
+        b"\xff\xfa\x2c\x01\x00\xff\xf0",  # a speed of one byte
+        b"\xff\xfa\x2c\x0b\xff\xf0",  # a mask that is not there
+    ],
+)
+def test_client_that_breaks_the_protocol_is_dropped_and_the_next_is_served(
+    nonsense: bytes,
+) -> None:
+    probe = Probe()
+    with serving(probe, "rfc2217") as port:
+        with client_of(port) as client:
+            client.sendall(nonsense)
+            while client.recv(4096):  # its greeting, then the end
+                pass
+        with client_of(port) as client:
+            client.sendall(b"plain bytes")
+            port.wait_until(lambda: ("fed", b"plain bytes") in probe.log, "bytes")

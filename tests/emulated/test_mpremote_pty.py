@@ -172,6 +172,22 @@ def test_bootloader_is_there_on_the_chips_that_have_it(desk: Desk) -> None:
     board.close()
 
 
+def test_mpremote_that_is_killed_in_the_middle_of_a_copy_leaves_a_board_to_work_with(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "up.bin").write_bytes(bytes(100_000))
+    copy = ["connect", desk.port.address, "fs", "cp", f"{tmp_path}/up.bin", ":up.bin"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "mpremote", *copy], stdout=subprocess.DEVNULL
+    ) as process:
+        # In the middle of the source of one of its steps.
+        console = desk.board._chip.console
+        desk.port.wait_until(lambda: len(console._raw_paste or b"") > 40, "step")
+        process.kill()
+    assert desk.shown("eval", "6*7") == "42\n"
+    desk.mpremote("rm", "up.bin")  # what was copied so far may be there or not
+
+
 def test_repl_is_a_terminal_on_the_board(desk: Desk) -> None:
     with Repl(desk.port.address) as repl:
         repl.type(b"\x03", b">>> ")

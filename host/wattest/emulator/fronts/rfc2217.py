@@ -8,12 +8,16 @@ Source: RFC 2217, Telnet Com Port Control Option.
 
 from __future__ import annotations
 
+import struct
+
 from serial.rfc2217 import M_NORMAL, PortManager
 
 from wattest.emulator.fronts.front import ServedBoard
 from wattest.emulator.fronts.tcp import LOOPBACK, SocketFront
 
 _ESCAPE = b"\xff"
+# What pyserial raises when a client breaks the protocol: that client ends, the boards do not.
+_NONSENSE = (IndexError, KeyError, TypeError, ValueError, struct.error)
 
 
 class _BoardLine:
@@ -110,7 +114,11 @@ class Rfc2217Front(SocketFront):
         # pyserial looks at one byte at a time, which is slow; most data has nothing to look at.
         if manager.mode == M_NORMAL and manager.suboption is None and _ESCAPE not in data:
             return data
-        return b"".join(manager.filter(data))
+        try:
+            return b"".join(manager.filter(data))
+        except _NONSENSE:
+            self._drop()
+            return b""
 
     def _encode(self, data: bytes) -> bytes:
         return data.replace(_ESCAPE, _ESCAPE + _ESCAPE)
