@@ -200,10 +200,14 @@ def _wrong_files(
     got: bytes, expected: bytes, facts: BoardFacts, board: Board, address: str
 ) -> VerificationError:
     differing = _differences(board, facts.node)
-    why = f"; /node.json differs in {', '.join(differing)}" if differing else ""
+    why = (
+        f"/node.json differs in {', '.join(differing)}"
+        if differing
+        else "/node.json says what it should, so its form or other files differ"
+    )
     return VerificationError(
         f"{address}: files of digest {expected.hex()} expected for {board.name}, the node runs "
-        f"{got.hex()}{why}",
+        f"{got.hex()}: {why}",
         hint=f"`wattest flash` puts them there; --cfg {got.hex()} accepts what it runs",
     )
 
