@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,10 @@ _LOOPBACK = "127.0.0.1"
 _PORT_MAX = 65535
 
 if TYPE_CHECKING:
+    from wattest.boards import Board
+    from wattest.operations.control import RunControl
     from wattest.operations.standing.board_up import BoardsOptions
+    from wattest.operations.standing.options import BoardLink
     from wattest.operations.standing.soak import SoakReport
 
 _DESCRIPTION = """\
@@ -26,6 +30,7 @@ Start emulated boards, each with interpreter and firmware on its flash and its s
 an address, and keep them up until Ctrl-C. mpremote, esptool, a terminal program or
 `wattest tui --live` can attach, as to a real board. Their keys are demo keys: everything that
 rests on them says TEST. With --blank their flash is erased and only the chip's boot ROM speaks.
+The board esp32-qemu runs a real MicroPython under Espressif's QEMU, which you install yourself.
 """
 
 _EXAMPLES = """\
@@ -35,6 +40,7 @@ examples:
   wattest board up --scenario bench/scenarios/wind_farm.toml
   wattest board up --count 3 --blank --link rfc2217
   wattest board up --link memory --speed max --for 24h
+  wattest board up --board esp32-qemu --micropython FILE.bin --out QEMU
   mpremote connect /dev/pts/N                    (with the address that `board up` prints)
   esptool --port /dev/pts/N flash-id
 """
@@ -56,14 +62,19 @@ def add_command(commands: Commands) -> None:
     up.add_argument(
         "--link",
         choices=("pty", "socket", "rfc2217", "memory"),
-        default="pty",
         help="a pseudo terminal each, a TCP port each (raw, or with modem lines), or a collector "
-        "in this program (default: pty)",
+        "in this program (default: pty; socket for esp32-qemu)",
     )
     up.add_argument("--blank", action="store_true", help="erased flash: no firmware, no key")
     up.add_argument("--board", metavar="NAME", help="board file (default: emulated-esp32)")
     up.add_argument(
         "--scenario", type=Path, metavar="FILE", help="nodes and loads of this file, endlessly"
+    )
+    up.add_argument(
+        "--micropython",
+        type=Path,
+        metavar="FILE",
+        help="the image that esp32-qemu runs (default: the one of the board file, in the home)",
     )
     up.add_argument(
         "--speed",
@@ -111,8 +122,11 @@ def run(args: argparse.Namespace) -> int:
     from wattest.operations.standing.board_up import BoardsReady, BoardUp, boards_up
     from wattest.operations.standing.soak import SoakReport
 
-    options = _options(args)
     control = RunControl()
+    qemu_board = _qemu_board(args)
+    if qemu_board is not None:
+        return _run_qemu(args, qemu_board, control)
+    options = _options(args)
     with stopping_on_interrupt(control), stopping_on_terminate(control):
         for event in boards_up(options, control):
             match event:
@@ -122,8 +136,75 @@ def run(args: argparse.Namespace) -> int:
                     _show_ready(options, event.state_file)
                 case SoakReport():
                     print(_line(event), flush=True)
-    kept = f"; their flash is kept in {options.out}" if options.out else ""
+    _show_off(args)
+    return 0
+
+
+def _show_off(args: argparse.Namespace) -> None:
+    kept = f"; their flash is kept in {args.out}" if args.out else ""
     print(f"boards are off{kept}", file=sys.stderr)
+
+
+def _qemu_board(args: argparse.Namespace) -> Board | None:
+    """Return the board that is asked for, if QEMU embodies it.
+
+    Raises:
+        UsageError: QEMU does not do what is asked for, or only QEMU does.
+    """
+    from wattest.boards import load_board
+
+    board = load_board(args.board) if args.board is not None else None
+    if board is None or not board.qemu_machine:
+        if args.micropython is not None:
+            raise UsageError(
+                "board up: --micropython is for boards under QEMU",
+                hint="add --board esp32-qemu; other emulated boards have their own interpreter",
+            )
+        return None
+    refused = {
+        "--scenario": args.scenario is not None,
+        "--blank": args.blank,
+        f"--link {args.link}": args.link not in {None, "socket"},
+        "--speed": args.speed != 1.0,
+        "--seed": args.seed is not None,
+        "--no-sniff": args.no_sniff,
+        "--no-hang-up": args.no_hang_up,
+    }
+    for option, given in refused.items():
+        if given:
+            raise UsageError(f"board up: {option} is not for {board.name}", hint="leave it out")
+    return board
+
+
+def _run_qemu(args: argparse.Namespace, board: Board, control: RunControl) -> int:
+    from wattest.operations.commission.home import Home
+    from wattest.operations.standing.options import BoardUp
+    from wattest.operations.standing.qemu_up import QemuOptions, qemu_up
+
+    host, port = args.listen
+    options = QemuOptions(
+        board=board,
+        home=Home.find(args.home),
+        micropython=args.micropython,
+        count=args.count,
+        host=host,
+        port=port,
+        out=args.out,
+        duration_s=args.duration_s,
+    )
+    events = qemu_up(options, control)
+    with stopping_on_interrupt(control), stopping_on_terminate(control), closing(events):
+        for event in events:
+            if isinstance(event, BoardUp):
+                print(f"{event.name}  {event.serial}  {event.address}", flush=True)
+            else:
+                print(
+                    "up until Ctrl-C; enrol with `wattest provision --port ADDRESS`, then collect "
+                    f"with `wattest tui --live --ports {options.home.ports} --test-input FILE`",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    _show_off(args)
     return 0
 
 
@@ -138,9 +219,10 @@ def _options(args: argparse.Namespace) -> BoardsOptions:
             hint="leave out --count and --board",
         )
     host, port = args.listen
-    if args.link not in {"socket", "rfc2217"} and (host, port) != (_LOOPBACK, 0):
+    link: BoardLink = args.link or "pty"
+    if link not in {"socket", "rfc2217"} and (host, port) != (_LOOPBACK, 0):
         raise UsageError(
-            f"board up: --listen is for TCP ports, not for --link {args.link}",
+            f"board up: --listen is for TCP ports, not for --link {link}",
             hint="add --link socket or --link rfc2217",
         )
     return BoardsOptions(
@@ -148,7 +230,7 @@ def _options(args: argparse.Namespace) -> BoardsOptions:
         board=args.board or "emulated-esp32",
         count=args.count or 1,
         blank=args.blank,
-        link=args.link,
+        link=link,
         host=host,
         port=port,
         sniff_sync=not args.no_sniff,
