@@ -93,7 +93,7 @@ class FlashBench:
 
     def options(self, **changes: object) -> FlashOptions:
         values = {"port": self.port.address, "board": self.kind, "home": self.home, **changes}
-        return FlashOptions(**values)  # type: ignore[arg-type]
+        return FlashOptions(**values)
 
     def flash(self, hand: Hand | None = None, **changes: object) -> Told:
         """Flash it as `wattest flash` does."""

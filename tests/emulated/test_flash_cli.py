@@ -102,7 +102,7 @@ def test_a_port_without_permission_is_refused(
     def refusing(path: object, *arguments: int, **options: int) -> int:
         if path == str(port):  # whoever runs the tests may be allowed to do all
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return real(path, *arguments, **options)  # type: ignore[arg-type]
+        return real(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", refusing)
     options = ("--home", tmp_path / "home", "--port", port, "--board", "emulated-esp32")

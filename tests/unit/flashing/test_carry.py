@@ -101,7 +101,7 @@ def read_out(content: bytes) -> tuple[FakeTool, ReadOut, list[int]]:
         BOARD, flash=replace(BOARD.flash, size_bytes=BOARD.flash.vfs_offset + len(content))
     )
     tool = FakeTool(content, offset=board.flash.vfs_offset)
-    reading = ReadOut(tool, board)  # type: ignore[arg-type]
+    reading = ReadOut(tool, board)
     return tool, reading, [moved.done_bytes for moved in reading]
 
 
@@ -129,6 +129,6 @@ def test_a_read_that_fails_is_passed_on():
         raise FlashError("p: the chip stopped answering")
         yield
 
-    tool.read = fails  # type: ignore[method-assign]
+    tool.read = fails
     with pytest.raises(FlashError, match="stopped answering"):
         list(reading)

@@ -62,7 +62,7 @@ def said(node: TalkingNode, *shown: bytes) -> bytes:
 
 def wait(pieces: Iterable[bytes], *, wait_s: float = 0.3) -> tuple[BootSeen, FakePort]:
     port = FakePort(list(pieces))
-    seen = await_boot_record("p", lambda: port, wait_s=wait_s, stopped=lambda: False)  # type: ignore[arg-type, return-value]
+    seen = await_boot_record("p", lambda: port, wait_s=wait_s, stopped=lambda: False)
     return seen, port
 
 
@@ -165,4 +165,4 @@ def test_without_a_record_the_error_says_what_the_board_printed(text, expected):
 
 def test_somebody_may_stop_the_wait():
     with pytest.raises(Stopped):
-        await_boot_record("p", lambda: FakePort([]), wait_s=30.0, stopped=lambda: True)  # type: ignore[arg-type, return-value]
+        await_boot_record("p", lambda: FakePort([]), wait_s=30.0, stopped=lambda: True)
