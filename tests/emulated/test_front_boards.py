@@ -111,6 +111,20 @@ def test_blank_boards_take_an_image_from_esptool_and_keep_it(tmp_path: Path) -> 
     assert LittleFs.mount(FlashLayout().vfs(kept)).read_file("/hello.txt") == b"written by esptool"
 
 
+def test_board_that_was_erased_while_it_was_up_comes_back_erased(tmp_path: Path) -> None:
+    home = tmp_path / "boards"
+    options = ["--count", "2", "--out", str(home), "--seed", "1"]
+    with boards_up(*options) as boards:
+        assert [serial for _, serial, _ in boards] == ["DEMO-board-1", "DEMO-board-2"]
+        code, shown = run_tool("esptool", "--port", boards[0][2], "erase-flash")
+        assert code == 0, shown
+    with boards_up(*options) as boards:
+        assert [serial for _, serial, _ in boards] == ["blank", "DEMO-board-2"]
+        document = json.loads((home / "boards.json").read_text())
+        assert [board["name"] for board in document["boards"]] == ["board-2"]
+        assert [board["name"] for board in document["blank"]] == ["board-1"]
+
+
 def test_rfc2217_board_goes_into_download_mode_and_back_by_its_lines() -> None:
     with boards_up("--link", "rfc2217", "--blank") as [(_, _, address)]:
         assert address.startswith("rfc2217://127.0.0.1:")

@@ -58,6 +58,12 @@ class _Seat:
     said: bytearray = field(default_factory=bytearray)
     front: Front | None = None
     hello: Hello | None = None
+    returned: bool = False  # with flash that an earlier program kept
+
+    @property
+    def serial(self) -> str:
+        """What it calls itself, ``""`` if nothing on it has said so."""
+        return self.hello.serial if self.hello is not None else ""
 
     @property
     def address(self) -> str:
@@ -118,7 +124,7 @@ class Desk:
             seat.board.board.power_on()
         if not self._options.blank and not self._wait_for_hellos():
             return
-        nodes = [(seat, _node(seat)) for seat in self._seats]
+        nodes = [(seat, self._node(seat)) for seat in self._seats]
         ports = tuple(self._port(seat, node) for seat, node in nodes if node is not None)
         if self._state is not None:
             self._stack.callback(self._state.remove)
@@ -131,9 +137,8 @@ class Desk:
                     pid=os.getpid(),
                 )
             )
-        for seat, node in nodes:
-            serial = node.expected.serial if node is not None else ""
-            yield BoardUp(name=seat.board.plan.name, serial=serial, address=seat.address)
+        for seat in self._seats:
+            yield BoardUp(name=seat.board.plan.name, serial=seat.serial, address=seat.address)
         state_file = self._state.path if self._state is not None and ports else None
         yield BoardsReady(count=len(nodes), state_file=state_file)
 
@@ -204,6 +209,7 @@ class Desk:
             board.board.on_output(lambda _t_ns, _data: kept.sync())
             self._stack.callback(kept.sync)
             self._keep_wear(out, board)
+            seat.returned = kept.existed
         scanner = FrameScanner()
 
         def listen(_t_ns: int, data: bytes) -> None:
@@ -248,21 +254,33 @@ class Desk:
             case _:
                 return None
 
+    def _node(self, seat: _Seat) -> BenchNode | None:
+        """Return the board as the node it was made to be; None: there is another one or none.
+
+        Raises:
+            EmulatorError: a new board did not come up as what it was made.
+        """
+        node = seat.board
+        if not isinstance(node, BenchNode) or seat.serial == node.expected.serial:
+            return node if isinstance(node, BenchNode) else None
+        if seat.returned:  # a tool has erased it, or written other firmware, while it was up
+            return None
+        last = seat.said.decode("utf-8", "replace").split("\n")[-_LINES_SHOWN:]
+        raise EmulatorError(
+            f"board {node.plan.name} did not say who it is; its console ends: {' '.join(last)!r}",
+            seed=self._seed,
+            virtual_time_ns=self._bench.world.now_ns,
+        )
+
     def _port(self, seat: _Seat, node: BenchNode) -> LivePort:
-        plan = node.plan
-        if seat.hello is None:
-            last = seat.said.decode("utf-8", "replace").split("\n")[-_LINES_SHOWN:]
-            raise EmulatorError(
-                f"board {plan.name} did not say who it is; its console ends: {' '.join(last)!r}",
-                seed=self._seed,
-                virtual_time_ns=self._bench.world.now_ns,
-            )
+        assert seat.hello is not None
+        load = node.plan.load
         return LivePort(
             address=seat.address,
             expected=node.expected,
             public_key=seat.hello.public_key,
             interval_ms=self._interval_ms,
-            load=f"{plan.load.label} ({plan.load.origin.value})",
+            load=f"{load.label} ({load.origin.value})",
         )
 
 
@@ -274,10 +292,6 @@ def _blank(seat: _Seat) -> BlankBoard:
         board=plan.board.name,
         chip_id=seat.board.board.unique_id.hex(),
     )
-
-
-def _node(seat: _Seat) -> BenchNode | None:
-    return seat.board if isinstance(seat.board, BenchNode) else None
 
 
 def _serial_options(options: BoardsOptions) -> SerialOptions | None:

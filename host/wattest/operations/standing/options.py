@@ -59,7 +59,7 @@ class BoardUp:
 
     Args:
         name: of the board on this bench.
-        serial: what its node calls itself; ``""``: there is no firmware on it.
+        serial: what its node calls itself; ``""``: nothing on it has said so.
         address: what to open.
     """
 
