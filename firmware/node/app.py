@@ -110,17 +110,19 @@ class Node:
         now = time.ticks_ms()
         idle_ms = max(0, time.ticks_diff(self._sample_at, now))
         if self._in_retreat(now):
+            self._sensor.awake_at = None
             time.sleep_ms(min(idle_ms, _RETREAT_POLL_MS))
         elif self._seal_due() or self.session.send_record(now):
             self.sample_if_due()
             self.session.receive(0)
         else:
+            self._sensor.awake_at = None  # while the node waits, interrupts are served at once
             self.session.receive(min(idle_ms, self.session.ticks_to_retry(now)))
         self._count_refused()
 
     def sample_if_due(self) -> None:
         """Sample on the grid; called between two pieces of work. Allocates nothing."""
-        now = time.ticks_ms()
+        now = self._sensor.awake_at = time.ticks_ms()
         if time.ticks_diff(now, self._sample_at) < 0:
             return
         self.meter.sample()

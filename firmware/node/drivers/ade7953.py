@@ -44,6 +44,7 @@ _PROTECT_ALL = const(0x07)
 _UNIT_GAIN = const(0x400000)
 _NO_LOAD = const(0x00E419)
 _RMS_FULL_SCALE = const(9_032_007)
+_TRIES = const(3)
 _HALF = const(0x800000)
 _WHOLE = const(0x1000000)
 
@@ -159,11 +160,9 @@ class Ade7953:
                 return False
             value = self._value()
             # A reset switches RSTREAD on again: then the counter began anew.
-            if self._read(_LCYCMODE) != 0:
-                self._ready = False
-                self.status = READ_ERROR
+            if not self._holds(_LCYCMODE, 0):
                 return False
-            clipped = self._read(_IRMSA) >= _RMS_FULL_SCALE or self._read(_VRMS) >= _RMS_FULL_SCALE
+            clipped = self._beyond(_IRMSA) or self._beyond(_VRMS)
         except OSError as error:
             self._fail(error)
             return False
@@ -202,11 +201,13 @@ class Ade7953:
 
     def _identified(self) -> bool:
         """Is it an ADE7953? It has no id, but no other chip tells which register was read."""
-        self._read(_VERSION)
-        self._foreign = self._read(_LAST_ADD) != _VERSION or self._read(_LAST_OP) != _READ
-        if self._foreign:
-            self.status = WRONG_CHIP
-        return not self._foreign
+        for _ in range(_TRIES):
+            self._read(_VERSION)
+            self._foreign = self._read(_LAST_ADD) != _VERSION or self._read(_LAST_OP) != _READ
+            if not self._foreign:
+                return True
+        self.status = WRONG_CHIP
+        return False
 
     def _configure(self) -> None:
         """Unlock, as the data sheet requires after each power-up, write all, protect it."""
@@ -219,15 +220,27 @@ class Ade7953:
 
     def _as_set_up(self) -> bool:
         for register, value in self._setup:
-            if self._read(register) != value:
-                self._ready = False
-                self.status = READ_ERROR
+            if not self._holds(register, value):
                 return False
-        if self._read(_RESERVED) != _RESERVED_VALUE:
-            self._ready = False
-            self.status = READ_ERROR
-            return False
-        return True
+        return self._holds(_RESERVED, _RESERVED_VALUE)
+
+    def _holds(self, register: int, value: int) -> bool:
+        """Does a register have its value? Only one that twice has not was really changed.
+
+        Raises:
+            OSError: the two reads differ, so one of them was damaged on the bus.
+        """
+        if self._read(register) == value:
+            return True
+        if self._read(register) == value:
+            raise OSError(errno.EIO)
+        self._ready = False
+        self.status = READ_ERROR
+        return False
+
+    def _beyond(self, register: int) -> bool:
+        """Is an RMS value at full scale? Read twice, because there is no proof of this read."""
+        return self._read(register) >= _RMS_FULL_SCALE and self._read(register) >= _RMS_FULL_SCALE
 
     def _fail(self, error: OSError) -> None:
         if error.errno == errno.ENODEV:

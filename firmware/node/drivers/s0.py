@@ -14,7 +14,9 @@ bounces or a disturbance: they are not counted twice, and the sample says that i
 trusted. A pulse counts when it ends. What nobody can see at this end: a wire that is cut, and a
 pulse that was not sent.
 
-The handler runs late while the chip erases flash (45 ms): lengths are judged with that in mind.
+The handler runs late while the chip erases flash (45 ms a sector). How late at most follows from
+`awake_at`, which the application keeps; lengths are judged with that in mind, and a pulse that
+passed meanwhile is counted by its two interrupts.
 """
 
 import time
@@ -23,7 +25,6 @@ from micropython import const
 
 # Edges closer than this belong to one change of the contact.
 _QUIET_MS = const(10)
-_LATE_MS = const(50)
 # No pulse is longer (500 ms), however late it is seen.
 _STUCK_MS = const(1000)
 _DISTANCE_MAX_MS = const(1_000_000)
@@ -42,6 +43,9 @@ class S0:
         energy: pulses since the last good sample.
         counts: power, in POWER counts: from the distance of the last two pulses, less when the
             next one is overdue, 0 when it is more than 1000 s late or there were no two.
+
+    Attribute `awake_at` is set from outside: the ticks at which interrupts were served last, or
+    None while the node waits and they are served at once.
 
     Args:
         pin: input with a pull-up; its interrupt is taken.
@@ -68,15 +72,22 @@ class S0:
     ) -> None:
         self._pin = pin
         self._handler = self._on_edge
-        self._shortest_ms = max(1, min(pulse_ms // 2, pulse_ms - _LATE_MS))
+        self._shortest_ms = pulse_ms // 2
         self._per_milliwh = counts_per_milliwh
         self._milliwh = pulse_milliwh
         self._parts = pulse_parts
         now = time.ticks_ms()
         self._low = False
         self._counted = True
+        self.awake_at = None
         self._fell_at = now
+        self._fell_late_ms = 0
         self._rose_at = time.ticks_add(now, -_QUIET_MS)
+        self._rose_late_ms = 0
+        self._edges = 0
+        self._edges_at_odds = -1
+        self._unseen = 0
+        self._hidden = 0
         self._last_at = now
         self._distance_ms = 0
         self._paired = False
@@ -119,8 +130,7 @@ class S0:
         now = time.ticks_ms()
         low = not self._pin.value()
         if low != self._low:
-            # Its interrupt is still waiting, or it was lost: then the next edge looks wrong.
-            self._on_edge(self._pin)
+            self._look_at_level(low, now)
         doubtful = self._doubtful
         if doubtful != self._doubted:
             self._doubted = doubtful
@@ -136,29 +146,67 @@ class S0:
         self.status = GOOD
         return True
 
+    def _look_at_level(self, low: bool, now) -> None:
+        """The level is not what the last edge left: its interrupt is on its way, or was lost."""
+        if self._edges_at_odds != self._edges:
+            self._edges_at_odds = self._edges
+            return
+        self._doubtful += 1
+        self._low = low
+        self._counted = True
+        self._fell_at = self._rose_at = now
+
     def _on_edge(self, pin) -> None:
         """Interrupt: the level has changed. Allocates nothing."""
         now = time.ticks_ms()
+        awake_at = self.awake_at
+        late_ms = 0 if awake_at is None else time.ticks_diff(now, awake_at)
+        self._edges += 1
         low = not pin.value()
         if low == self._low:
-            # Seen already, or it changed twice while nobody could look.
-            if time.ticks_diff(now, self._fell_at if low else self._rose_at) > _LATE_MS:
-                self._doubtful += 1
+            self._unseen += 1
+            if self._unseen == 2:
+                self._unseen = 0
+                self._take_hidden(low, now, late_ms)
             return
+        if self._unseen:
+            self._unseen = 0
+            self._doubtful += 1
+        self._hidden = 0
         self._low = low
         if low:
-            if time.ticks_diff(now, self._rose_at) < _QUIET_MS:
+            if time.ticks_diff(now, self._rose_at) + self._rose_late_ms < _QUIET_MS:
                 self._doubtful += 1
                 return
-            self._fell_at = now
-            self._counted = False
+            self._fall(now, late_ms)
             return
         self._rose_at = now
+        self._rose_late_ms = late_ms
         if self._counted:
             return
-        if time.ticks_diff(now, self._fell_at) < self._shortest_ms:
+        if time.ticks_diff(now, self._fell_at) + self._fell_late_ms < self._shortest_ms:
             self._doubtful += 1
             return
+        self._count()
+
+    def _take_hidden(self, low: bool, now, late_ms: int) -> None:
+        """Two edges passed while nobody could look: a pulse, or the gap between two, if one fits."""
+        self._hidden += 1
+        if late_ms < self._hidden * self._shortest_ms:
+            self._doubtful += 1
+            return
+        if not self._counted:
+            self._count()
+        self._fall(now, late_ms)
+        if not low:
+            self._count()
+
+    def _fall(self, now, late_ms: int) -> None:
+        self._fell_at = now
+        self._fell_late_ms = late_ms
+        self._counted = False
+
+    def _count(self) -> None:
         self._counted = True
         if self._paired:
             self._distance_ms = time.ticks_diff(self._fell_at, self._last_at)

@@ -144,7 +144,7 @@ class GuestSession:
             unix_offset_ns=hardware.rtc.offset_ns,
             result_capacity_bytes=_JOB_BYTES,
         )
-        flash.on_busy = self.vm.advance
+        flash.on_busy = self._wait_for_flash
         scripts = ["/boot.py", "/main.py"] if cold or not console.raw else ["/boot.py"]
         console.boot([path for path in scripts if disk.exists(path)], cold=cold)
 
@@ -167,6 +167,11 @@ class GuestSession:
         self._flash.on_busy = None
         self.vm.kill(detail)
         self.vm.close()
+
+    def _wait_for_flash(self, duration_ns: int) -> None:
+        """Let time pass, and what happened meanwhile happen before the guest computes on."""
+        self.vm.advance(duration_ns)
+        self.vm.shorten(self.vm.now_ns())
 
     def _write(self, data: bytes, _t_ns: int) -> None:
         """A program that prints waits for the line, as with the UART's small buffer."""
