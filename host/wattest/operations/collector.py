@@ -31,6 +31,7 @@ from wattest.session import (
     RecordReceived,
     RecordShown,
     Session,
+    StrangerSeen,
     TextReceived,
 )
 from wattest.twin import Twin
@@ -60,6 +61,7 @@ class _Lane:
     twin: Twin
     candidate: Enrolment | None = None
     enrolled: bool = False
+    stranger: bytes = b""
     held: list[RecordReceived] = field(default_factory=list)
 
 
@@ -172,6 +174,8 @@ class Collector:
                     self._on_reply(lane, seen)
                 case RecordShown():
                     events += self._look(entry, seen.data, now_ms)
+                case StrangerSeen():
+                    events += _tell_stranger(entry, seen.hello, now_ms)
         if len(self._pending) >= BATCH_RECORDS_MAX:
             events += self.flush(now_ms)
         return events
@@ -355,6 +359,22 @@ class Collector:
             root=signed.checkpoint.root,
             note=signed.note.decode(),
         )
+
+
+def _tell_stranger(lane: _Lane, hello: Hello, now_ms: int) -> list[RunEvent]:
+    """Say once that another key answers than the only one this link is for."""
+    if lane.stranger == hello.kid:
+        return []
+    lane.stranger = hello.kid
+    text = (
+        f"wattest: another key answers, {hello.kid.hex()} of {hello.serial}: nothing is collected "
+        "from it before it is provisioned\n"
+    )
+    name = lane.expected.name
+    return [
+        ConsolePrinted(node=name, now_ms=now_ms, text=text),
+        NodeChanged(node=name, now_ms=now_ms, state="stranger"),
+    ]
 
 
 def _of_another_node(expected: str, enrolled: str, verdict: Verdict) -> Verdict:

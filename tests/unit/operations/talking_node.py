@@ -200,7 +200,11 @@ class Talk:
         )
 
     def attach(
-        self, node: TalkingNode, lane: str = "turbine", serial: str = "demo-0001"
+        self,
+        node: TalkingNode,
+        lane: str = "turbine",
+        serial: str = "demo-0001",
+        kid: bytes | None = None,
     ) -> TalkingNode:
         """Lay a link between a node and the collector, which expects sample node 1."""
         expected = ExpectedNode(
@@ -215,7 +219,7 @@ class Talk:
             command_key=COMMAND_KEY,
         )
         twin = Twin(lane, asset="turbine", plant=None, interval_ms=INTERVAL_MS)
-        self.collector.attach(expected, twin)
+        self.collector.attach(expected, twin, kid=kid)
         self.nodes[lane] = node
         return node
 

@@ -9,9 +9,7 @@ import pytest
 from talking_node import NONCE, Talk, TalkingNode, codes, readings
 
 from wattest.ledger import EntryKind
-from wattest.operations.events import (
-    NodeChanged,
-)
+from wattest.operations.events import ConsolePrinted, NodeChanged
 from wattest.wire import EnrolmentAction, encode_frame
 from wattest.wire.message import WINDOW_RECORDS, FrameKind
 
@@ -239,6 +237,20 @@ def test_record_refused_on_the_link_of_another_is_logged_once_the_cable_is_right
     talk.step(2)
     assert node.acknowledged == len(node.journal)
     assert readings(talk) == node.journal
+
+
+def test_other_key_than_the_only_one_of_a_link_is_told_once_and_collected_from_never() -> None:
+    talk = Talk()
+    node = talk.attach(TalkingNode(2, serial="demo-0001"), kid=TalkingNode().kid)
+    node.seal()
+    seen = talk.step(6)
+    node.say_hello()
+    seen += talk.step(2)
+    printed = [event.text for event in seen if isinstance(event, ConsolePrinted)]
+    (told,) = printed
+    assert told.startswith(f"wattest: another key answers, {node.kid.hex()} of demo-0001: ")
+    assert [e.state for e in seen if isinstance(e, NodeChanged)] == ["stranger"]
+    assert talk.ledger.size == 0
 
 
 def test_retired_node_is_told_as_such_and_what_it_sends_is_refused_and_kept_by_it() -> None:

@@ -107,6 +107,7 @@ class _Work:
         facts = self._ask(port)
         board = self._board(facts)
         try:
+            self._cfg = self._expected_cfg(facts, board)
             yield StepBegun(what="challenging the node")
             proven = self._prove(port, facts, board)
             candidate = self._candidate(proven, board)
@@ -163,21 +164,23 @@ class _Work:
         if self._options.name is not None:
             self._roster.check_name(self._options.name, facts.chip_id)
 
-    def _prove(self, port: Port, facts: BoardFacts, board: Board) -> Identity:
+    def _expected_cfg(self, facts: BoardFacts, board: Board) -> bytes:
+        """Return the digest of the files the node must run, the same for all that follows."""
         options = self._options
         if options.cfg is not None:
-            cfg = options.cfg
-        elif options.manifest is not None:
-            cfg = cfg_of_manifest(options.manifest, board)
-        else:
-            cfg = expected_cfg(board, facts.node)
+            return options.cfg
+        if options.manifest is not None:
+            return cfg_of_manifest(options.manifest, board)
+        return expected_cfg(board, facts.node)
+
+    def _prove(self, port: Port, facts: BoardFacts, board: Board) -> Identity:
         seen = interview(
             port,
             self._command_key,
             nonce=entropy(NONCE_BYTES),
             stopped=lambda: self._control.stopped,
         )
-        return prove(seen, facts, board, cfg=cfg, address=port.address)
+        return prove(seen, facts, board, cfg=self._cfg, address=port.address)
 
     def _collect_all(self, port: Port, proven: Identity) -> Generator[ProvisionEvent]:
         """Collect what the node holds under a key that is enrolled: a new key begins anew."""
