@@ -124,6 +124,7 @@ class BoardChip:
     def power_off(self) -> None:
         """The supply is gone, whatever it was doing."""
         self._stop_guest("power off")
+        self._hardware.pins.reset()
         self.power = Power.OFF
         self._due_ns = None
         self._world.wake(self)

@@ -260,15 +260,12 @@ class BoardRequests:
     # ---- pins ------------------------------------------------------------
 
     def _pin_mode(self, _vm: GuestVm, words: Words) -> Sequence[int]:
-        pin = self._hardware.pins[words[1]]
-        if words[2] != 0xFF:
-            pin.mode = words[2]
-        if words[3] != 0xFF:
-            pin.pull = words[3]
+        mode, pull = (None if word == 0xFF else word for word in words[2:4])
+        self._hardware.pins.set_up(words[1], mode=mode, pull=pull)
         return ()
 
     def _pin_set(self, _vm: GuestVm, words: Words) -> Sequence[int]:
-        self._hardware.pins[words[1]].output = words[2]
+        self._hardware.pins.put(words[1], words[2])
         return ()
 
     def _pin_irq(self, _vm: GuestVm, words: Words) -> Sequence[int]:

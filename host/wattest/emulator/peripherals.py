@@ -6,6 +6,7 @@ All of it is state and arithmetic on virtual time; nothing runs by itself. The b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 RTC_MEMORY_BYTES = 2048
@@ -31,12 +32,18 @@ class Pin:
     irq_edges: int = 0
 
     @property
-    def level(self) -> int:
-        """The level on the pin."""
+    def drives(self) -> int | None:
+        """The level that the chip drives; None: it only listens."""
         if self.mode == MODE_OUT:
             return self.output
-        if self.mode == MODE_OPEN_DRAIN and not self.output:
-            return 0
+        return 0 if self.mode == MODE_OPEN_DRAIN and not self.output else None
+
+    @property
+    def level(self) -> int:
+        """The level on the pin."""
+        drives = self.drives
+        if drives is not None:
+            return drives
         if self.driven is not None:
             return self.driven
         return 1 if self.pull & PULL_UP else 0
@@ -47,6 +54,32 @@ class Pins:
 
     def __init__(self) -> None:
         self._pins: dict[int, Pin] = {}
+        self._followers: dict[int, Callable[[int | None], None]] = {}
+
+    def follow(self, number: int, follower: Callable[[int | None], None]) -> None:
+        """Have a function called with what the chip drives a pin to, now and at each change."""
+        self._followers[number] = follower
+        follower(self[number].drives)
+
+    def set_up(self, number: int, *, mode: int | None, pull: int | None) -> None:
+        """Change what the chip does with a pin; None leaves it."""
+        pin = self[number]
+        before = pin.drives
+        pin.mode = pin.mode if mode is None else mode
+        pin.pull = pin.pull if pull is None else pull
+        self._tell(number, before)
+
+    def put(self, number: int, level: int) -> None:
+        """Set the output of a pin."""
+        pin = self[number]
+        before = pin.drives
+        pin.output = level
+        self._tell(number, before)
+
+    def _tell(self, number: int, before: int | None) -> None:
+        after = self[number].drives
+        if after != before and number in self._followers:
+            self._followers[number](after)
 
     def __getitem__(self, number: int) -> Pin:
         if not 0 <= number < _PIN_COUNT:
@@ -58,11 +91,11 @@ class Pins:
 
     def reset(self) -> None:
         """Back to inputs; what the world drives stays driven."""
-        self._pins = {
-            number: Pin(driven=pin.driven)
-            for number, pin in self._pins.items()
-            if pin.driven is not None
-        }
+        before, self._pins = self._pins, {}
+        for number, pin in before.items():
+            if pin.driven is not None:
+                self._pins[number] = Pin(driven=pin.driven)
+            self._tell(number, pin.drives)
 
     def forget_interrupts(self) -> None:
         """The interpreter whose callbacks they are is gone."""

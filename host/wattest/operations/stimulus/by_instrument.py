@@ -12,13 +12,10 @@ from wattest.errors import ConfigError
 from wattest.instruments.dialect import Dialect, InstrumentKind, load_dialect
 from wattest.instruments.kept import KeptInstrument, instrument_address
 from wattest.operations.control import RunControl
-from wattest.operations.stimulus.player import Applied, Played, PlayLog, play
-from wattest.scenario import PreparedNode, Scenario, prepare
-from wattest.system import monotonic_ns, wait_ns
-from wattest.units import NS_PER_S, format_decimal
-
-_SLICE_NS = NS_PER_S // 10
-LOG_NAME = "stimulus.csv"
+from wattest.operations.stimulus.common import LOG_NAME, RealClock, choose_node
+from wattest.operations.stimulus.player import Applied, Began, Played, PlayLog, play
+from wattest.scenario import PreparedNode, Scenario
+from wattest.units import format_decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +43,6 @@ class InstrumentOptions:
     out: Path | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Began:
-    """The instrument answered and its output is on.
-
-    Args:
-        identity: its answer to ``*IDN?``.
-        load: what is played, for people.
-        duration_ns: how long.
-    """
-
-    identity: str
-    load: str
-    duration_ns: int
-
-
 def play_through_instrument(
     options: InstrumentOptions, control: RunControl
 ) -> Generator[Began | Applied | Played]:
@@ -75,7 +57,7 @@ def play_through_instrument(
         StoreError: the log cannot be written.
     """
     dialect = load_dialect(options.dialect)
-    node = _node(options)
+    node = choose_node(options.scenario, options.node)
     _check_resistance(dialect, options.resistance_mohm)
     _check_range(node, dialect, options.resistance_mohm)
     duration_ns = options.duration_ns or options.scenario.duration_ns
@@ -94,7 +76,7 @@ def play_through_instrument(
         for event in play(
             node.load,
             kept,
-            _RealClock(control),
+            RealClock(control),
             duration_ns=duration_ns,
             step_ns=options.step_ns,
             stopped=lambda: control.stopped,
@@ -102,30 +84,6 @@ def play_through_instrument(
             if log is not None and isinstance(event, Applied):
                 log.add(event)
             yield event
-
-
-class _RealClock:
-    """Real time; waiting ends early when somebody stops the run."""
-
-    def __init__(self, control: RunControl) -> None:
-        self._control = control
-
-    def now_ns(self) -> int:
-        """Return the time."""
-        return monotonic_ns()
-
-    def wait_until(self, t_ns: int) -> None:
-        """Wait in slices."""
-        while (left_ns := t_ns - monotonic_ns()) > 0 and not self._control.stopped:
-            wait_ns(min(left_ns, _SLICE_NS))
-
-
-def _node(options: InstrumentOptions) -> PreparedNode:
-    nodes = {node.spec.name: node for node in prepare(options.scenario).nodes}
-    name = options.node or next(iter(nodes))
-    if name not in nodes:
-        raise ConfigError(f"one of {', '.join(nodes)} expected", path=f"--node {name}")
-    return nodes[name]
 
 
 def _check_resistance(dialect: Dialect, resistance_mohm: int | None) -> None:

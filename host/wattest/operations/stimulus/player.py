@@ -55,6 +55,21 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The stimulus answered, and is ready to play.
+
+    Args:
+        identity: what it says it is.
+        load: what is played, for people.
+        duration_ns: how long.
+    """
+
+    identity: str
+    load: str
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """A level was applied.
 
@@ -80,6 +95,7 @@ class Played:
         levels: how many were applied.
         late: how many steps were left out because their time had passed.
         stopped: somebody stopped it before its end.
+        resets: how often the stimulus was found to have started anew, and to play nothing.
     """
 
     duration_ns: int
@@ -88,6 +104,7 @@ class Played:
     levels: int
     late: int
     stopped: bool
+    resets: int = 0
 
 
 class Playhead:

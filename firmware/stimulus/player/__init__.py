@@ -1,0 +1,1 @@
+"""What a stimulus board is made of: it plays a power that the bench tells it."""
