@@ -12,15 +12,16 @@ from fractions import Fraction
 from functools import partial
 
 import pytest
-from run_harness import Bench, Played
+from run_harness import Bench, Played, play
 
 from wattest.boards import load_board
+from wattest.data import data_root
 from wattest.emulator import s0_pulses
 from wattest.emulator.ina228 import ChipErrors
 from wattest.errors import ConfigError
 from wattest.operations.virtual import rig
 from wattest.operations.virtual.bench import EmulatedBench, NodePlan
-from wattest.scenario import parse_scenario, prepare
+from wattest.scenario import load_scenario, parse_scenario, prepare
 
 pytestmark = pytest.mark.emulated
 
@@ -213,3 +214,23 @@ def test_pulses_that_were_never_sent_show_only_beside_the_truth(
     (reason,) = played.end.reasons
     assert "feeder: energy error -10" in reason
     assert metered_wh(played) == pytest.approx(270, abs=1)
+
+
+def test_dense_pulses_are_all_counted_while_records_are_sealed_and_flash_is_erased() -> None:
+    """Near Imax a pulse is 80 ms of each 277; an append to the journal blocks up to 120 ms."""
+    load = '{ kind = "constant", power_w = 13000 }'
+    played = Bench(board=S0, load=load, duration="20m", interval="5s").play()
+    assert played.end.reasons == ()
+    assert abs(metered_wh(played) - Fraction(13_000, 3)) <= 1
+
+
+def test_scenario_of_four_sensors_passes_with_a_fault_at_each() -> None:
+    scenario = load_scenario(data_root() / "bench" / "scenarios" / "four_sensors.toml")
+    played = play(scenario)
+    assert played.end.passed
+    assert [judged.got for judged in played.judged] == ["status"] * 4
+    shown = {total.node: total for total in played.end.nodes}
+    assert set(shown) == {"battery", "house", "workshop", "heat-pump"}
+    for name in ("house", "workshop", "heat-pump"):
+        # What could not be read came later.
+        assert abs(Fraction(shown[name].error_percent)) < Fraction(1, 2)
