@@ -104,6 +104,7 @@ class _Desk:
         self._folder = QemuFolder(folder)
         keeps = options.out is not None
         self._file = StateFile(folder / STATE_NAME if keeps else blank_state_path(os.getpid()))
+        stack.callback(self._file.remove)
         self._running: list[Qemu] = []
 
     def up(self) -> Generator[BoardUp | BoardsReady]:
@@ -111,7 +112,7 @@ class _Desk:
         image = build_image(self._options.board, interval_ms=INTERVAL_MS)
         kept = self._folder.state
         boards = self._new(image) if kept is None else self._returning(kept, image)
-        for board in boards:
+        for number, board in enumerate(boards):
             qemu = Qemu(
                 self._program,
                 self._folder.qemu_board(board, self._options.board, self._options.host),
@@ -126,8 +127,8 @@ class _Desk:
                     f"{board.name}: {board.serial} expected to say hello, got {hello.serial}",
                     hint="does this QEMU read the file of the fuses?",
                 )
+            self._announce(boards[: number + 1])
             yield BoardUp(name=board.name, serial=hello.serial, address=qemu.board.address)
-        self._announce(boards)
         yield BoardsReady(count=len(boards), state_file=None)
 
     def stay(self) -> None:
@@ -251,7 +252,6 @@ class _Desk:
     def _announce(self, boards: tuple[QemuIdentity, ...]) -> None:
         """Tell `wattest boards scan`: there is nothing to collect before they are provisioned."""
         host = self._options.host
-        self._stack.callback(self._file.remove)
         self._file.write(
             PortsFile(
                 ports=(),
