@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidy_rules import ROOT
-
 from wattest.boards import load_board
 from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
 from wattest.emulator.engine import load_engine
