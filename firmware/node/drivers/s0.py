@@ -190,7 +190,7 @@ class S0:
         self._count()
 
     def _take_hidden(self, low: bool, now, late_ms: int) -> None:
-        """Two edges passed while nobody could look: a pulse, or the gap between two, if one fits."""
+        """Two edges nobody could look at: a pulse, or the gap between two, if it fits."""
         self._hidden += 1
         if late_ms < self._hidden * self._shortest_ms:
             self._doubtful += 1
