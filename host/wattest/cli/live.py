@@ -125,6 +125,7 @@ def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> tuple[RunFini
         How it ended, and the nodes whose ports are gone, in order of their names.
     """
     from wattest.operations import events as told
+    from wattest.verify import Severity
 
     records = 0
     counted_ms = 0
@@ -142,7 +143,8 @@ def _follow(events: Iterator[RunEvent], progress: ProgressLine) -> tuple[RunFini
             case told.RecordLogged():
                 records += 1
                 for finding in event.verdict.findings:
-                    progress.say(f"{event.node}: {finding.code.value}: {finding.message}")
+                    if finding.severity >= Severity.WARNING:
+                        progress.say(f"{event.node}: {finding.code.value}: {finding.message}")
             case told.RecordRefused():
                 for finding in event.verdict.findings:
                     progress.say(f"{event.node}: refused: {finding.message}")

@@ -60,6 +60,7 @@ class Session:
         self._hello_due = False
         self._hello_retry_ms = HELLO_RETRY_MS
         self._hello_at_ms: int | None = None
+        self._greeting_since_ms: int | None = None
         self._stall_at_ms: int | None = None
         self._hole_at_ms: int | None = None
         self._silent_at_ms: int | None = None
@@ -71,6 +72,11 @@ class Session:
     def state(self) -> State:
         """Where the conversation stands."""
         return self._state
+
+    @property
+    def greeting_since_ms(self) -> int | None:
+        """When the first hello was sent that the node has not answered, or None."""
+        return self._greeting_since_ms
 
     @property
     def unanswered_bytes(self) -> int:
@@ -87,7 +93,7 @@ class Session:
     def hello(self) -> None:
         """Begin the conversation, or begin it again: the link or either end was interrupted."""
         self._scanner = FrameScanner()
-        self._silent_at_ms = None
+        self._silent_at_ms = self._greeting_since_ms = None
         self._hello_retry_ms = HELLO_RETRY_MS
         self._greet(Trigger.GREET)
 
@@ -153,6 +159,8 @@ class Session:
         if self._hello_due:
             self._hello_due = False
             self._hello_at_ms = now_ms + self._hello_retry_ms
+            if self._greeting_since_ms is None:
+                self._greeting_since_ms = now_ms
             self._hello_retry_ms = min(2 * self._hello_retry_ms, HELLO_RETRY_MS_MAX)
             return message.hello_line()
         if self._state is not State.OPEN:
@@ -231,7 +239,7 @@ class Session:
             return
         self._move(Trigger.HELLO)
         self._hello_due = False
-        self._hello_at_ms = None
+        self._hello_at_ms = self._greeting_since_ms = None
         self._hello_retry_ms = HELLO_RETRY_MS
         self._outbox.restart()
         self._window = Window(hello.unacknowledged_position)

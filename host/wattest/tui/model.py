@@ -182,7 +182,7 @@ class RunView:
         node = self._node(event.node)
         if node is not None and CLONE_MARK not in event.node:
             node.change_state(event.state)
-        tone = Tone.WARN if event.state in ("off", "unplugged", "crashed") else Tone.PLAIN
+        tone = Tone.WARN if event.state in ("off", "unplugged", "silent", "crashed") else Tone.PLAIN
         self._say(event.node, "is", event.state, tone)
 
     def _draw(self, event: StatementDrawn) -> None:

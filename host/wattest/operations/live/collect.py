@@ -32,15 +32,12 @@ from wattest.operations.events import (
 from wattest.operations.live.beginning import take_up
 from wattest.operations.live.clock import SteadyClock
 from wattest.operations.live.folder import LiveDir
-from wattest.operations.live.nodes import (
-    host_line,
-    info_of,
-    refused_fault,
-)
+from wattest.operations.live.nodes import host_line, info_of, refused_fault
 from wattest.operations.live.opener import PortOpener
 from wattest.operations.live.played_input import InputPlan, PlayedInputs
 from wattest.operations.live.ports import LivePort, PortsFile, address_now, require_nodes
 from wattest.operations.live.reader import PortLost, PortOpened, PortRead, PortReader, Report
+from wattest.operations.live.silence import SILENT, Silence
 from wattest.operations.live.summary import finished
 from wattest.settlement import Cutoff
 from wattest.system import entropy, monotonic_ns, utc_ms
@@ -136,6 +133,7 @@ class _Collection:
         self._control = control
         self._inputs = PlayedInputs(inputs)
         self._clock = clock
+        self._silence = Silence()
         self._told: deque[RunEvent] = deque()
         self._inbox: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._lines: dict[str, _Line] = {}
@@ -256,6 +254,7 @@ class _Collection:
         now_ms = self._clock.now_ms()
         match report:
             case PortRead():
+                self._silence.heard(report.lane, now_ms)
                 t_ns = (now_ms - self._folder.begun_ms) * _NS_PER_MS
                 self._folder.frames.append(t_ns, report.lane, report.data)
                 self._tell(self._collector.receive(report.lane, report.data, now_ms))
@@ -282,6 +281,8 @@ class _Collection:
             if line.set_clock_at_ms is not None and line.set_clock_at_ms <= now_ms:
                 self._set_clock(name)
                 self._pump(name)
+            if line.port is not None:
+                self._look_for_silence(name, line, now_ms)
         for name in self._inputs.act(self._plugged(), now_ms):
             self._pump(name)
         flush_ms = self._collector.flush_at_ms
@@ -289,6 +290,13 @@ class _Collection:
             self._flush()
         for request in self._control.requests():
             self._told.append(refused_fault(request.node, request.kind.value, now_ms))
+
+    def _look_for_silence(self, name: str, line: _Line, now_ms: int) -> None:
+        session = self._collector.session(name)
+        if self._silence.act(name, session, line.live.interval_ms, now_ms):
+            self._change(name, "silent")
+            self._told.append(host_line(name, now_ms, SILENT))
+        self._pump(name)
 
     def _flush(self) -> None:
         self._tell(self._collector.flush(self._clock.now_ms()))
@@ -348,6 +356,7 @@ class _Collection:
                 case RecordRefused():
                     self._keep_findings(event.verdict)
                 case NodeChanged(state="enrolled" | "connected"):
+                    self._silence.connected(event.node)
                     self._set_clock(event.node)
                     self._inputs.connected(event.node, event.now_ms)
                 case _:
