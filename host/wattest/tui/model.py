@@ -48,6 +48,9 @@ class Banner:
     tone: Tone
 
 
+_TROUBLED = ("off", "unplugged", "silent", "crashed")
+
+
 class RunView:
     """Everything the screens show; changed by :meth:`apply` and :meth:`asked` only.
 
@@ -182,7 +185,7 @@ class RunView:
         node = self._node(event.node)
         if node is not None and CLONE_MARK not in event.node:
             node.change_state(event.state)
-        tone = Tone.WARN if event.state in ("off", "unplugged", "silent", "crashed") else Tone.PLAIN
+        tone = Tone.WARN if event.state in _TROUBLED else Tone.PLAIN
         self._say(event.node, "is", event.state, tone)
 
     def _draw(self, event: StatementDrawn) -> None:

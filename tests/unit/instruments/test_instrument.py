@@ -43,9 +43,9 @@ def bench(
     """Return a simulated instrument, our hand on it, the wire, and its clock."""
     now = [0]
     resistance_mohm = 10_000
-    simulated = SimulatedInstrument(dialect, now_ns=lambda: now[0], **options)  # type: ignore[arg-type]
+    simulated = SimulatedInstrument(dialect, now_ns=lambda: now[0], **options)
     wire = Wire(simulated)
-    hand = Instrument(Scpi(wire, "it"), dialect, resistance_mohm=resistance_mohm)  # type: ignore[arg-type]
+    hand = Instrument(Scpi(wire, "it"), dialect, resistance_mohm=resistance_mohm)
     return simulated, hand, wire, now
 
 
@@ -102,7 +102,7 @@ def test_the_switch_that_the_unit_answers_to_is_found():
 
 def test_a_unit_of_another_maker_is_not_touched():
     simulated, _, wire, _ = bench(SIGLENT)
-    hand = Instrument(Scpi(wire, "it"), RIGOL)  # type: ignore[arg-type]
+    hand = Instrument(Scpi(wire, "it"), RIGOL)
     with pytest.raises(InstrumentError, match="expected Rigol DL3000 electronic load, got"):
         hand.begin()
     assert wire.sent == ["*IDN?"]
@@ -126,6 +126,16 @@ def test_a_unit_that_ignores_off_is_called_dangerous():
     _, hand, _, _ = bench(RIGOL, habits=Habits(ignores_off=True))
     hand.begin()
     hand.apply(1_000_000)
+    with pytest.raises(InstrumentError, match="the output is still ON"):
+        hand.end()
+
+
+def test_an_answer_to_an_earlier_question_is_not_taken_for_off():
+    """Goal: who is ended between a question and its answer does not believe that answer."""
+    _, hand, wire, _ = bench(RIGOL, habits=Habits(ignores_off=True))
+    hand.begin()
+    hand.apply(1_000_000)
+    wire.write(b":MEASure:VOLTage?\n*ESR?\n")
     with pytest.raises(InstrumentError, match="the output is still ON"):
         hand.end()
 
@@ -161,7 +171,7 @@ def test_a_power_beyond_the_instrument_is_refused(dialect: Dialect, power_uw: in
 def test_what_the_unit_itself_refuses_is_said_in_its_own_words():
     tight = replace(RIGOL, current_max_ma=999)
     simulated = SimulatedInstrument(tight, now_ns=lambda: 0)
-    hand = Instrument(Scpi(Wire(simulated), "it"), RIGOL)  # type: ignore[arg-type]
+    hand = Instrument(Scpi(Wire(simulated), "it"), RIGOL)
     hand.begin()
     with pytest.raises(InstrumentError, match=r'LEVel 1\.000000: .*-222,"Data out of range"'):
         hand.apply(24_000_000)
@@ -169,7 +179,7 @@ def test_what_the_unit_itself_refuses_is_said_in_its_own_words():
 
 def test_a_supply_without_a_resistor_is_refused():
     with pytest.raises(InstrumentError, match="needs the resistance it feeds"):
-        Instrument(Scpi(Wire(SimulatedInstrument(SUPPLY, now_ns=lambda: 0)), "it"), SUPPLY)  # type: ignore[arg-type]
+        Instrument(Scpi(Wire(SimulatedInstrument(SUPPLY, now_ns=lambda: 0)), "it"), SUPPLY)
 
 
 @pytest.mark.parametrize("line", ["MEAS:VOLT?", ":measure:voltage?", ":MEASure:VOLT?"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -41,6 +43,30 @@ def load() -> Iterator[tuple[Watched, str]]:
         yield instrument, server.address
 
 
+@contextmanager
+def somebody_who_wants_it_on(address: str) -> Iterator[subprocess.Popen[str]]:
+    """A process in a session of its own that has the output on."""
+    program = (
+        "import sys\n"
+        "from wattest.instruments.kept import KeptInstrument\n"
+        f"kept = KeptInstrument({address!r}, 'siglent-sdl1000x')\n"
+        "kept.apply(48_000_000)\n"
+        "print('on', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "on\n"
+        yield child
+
+
 def test_an_instrument_plays_and_is_off_afterwards(load: tuple[Watched, str]):
     instrument, address = load
     with KeptInstrument(address, "siglent-sdl1000x") as kept:
@@ -68,26 +94,46 @@ def test_it_goes_off_when_the_process_that_wanted_it_is_killed(
     load: tuple[Watched, str], number: signal.Signals
 ):
     instrument, address = load
-    program = (
-        "import sys\n"
-        "from wattest.instruments.kept import KeptInstrument\n"
-        f"kept = KeptInstrument({address!r}, 'siglent-sdl1000x')\n"
-        "kept.apply(48_000_000)\n"
-        "print('on', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "on\n"
+    with somebody_who_wants_it_on(address) as child:
         assert instrument.on
         child.send_signal(number)
         assert instrument.went_off.wait(WAIT_S)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+def test_it_goes_off_when_the_terminal_tells_everybody_to_go(
+    load: tuple[Watched, str], number: signal.Signals
+):
+    instrument, address = load
+    with somebody_who_wants_it_on(address) as child:
+        os.killpg(child.pid, number)
+        assert instrument.went_off.wait(WAIT_S)
+
+
+def test_a_keeper_that_was_killed_is_told_at_the_end(load: tuple[Watched, str]):
+    instrument, address = load
+    kept = KeptInstrument(address, "siglent-sdl1000x")
+    kept.apply(1_000_000)
+    kept._keeper.kill()
+    kept._keeper.wait()
+    with pytest.raises(InstrumentError, match="its keeper was killed: the output may still be"):
+        kept.close()
+    assert instrument.on
+
+
+def test_what_the_keeper_said_last_is_told_though_it_came_at_once():
+    """Goal: an error and, right behind it, that the output may be on are two lines, both heard."""
+    instrument = Watched(habits=Habits(ignores_off=True))
+    with ScpiServer(instrument) as server:
+        kept = KeptInstrument(server.address, "siglent-sdl1000x")
+        assert kept._keeper.stdin is not None
+        kept._keeper.stdin.write('{"apply_uw": -1}\n')
+        kept._keeper.stdin.close()
+        kept._keeper.wait(WAIT_S)  # so both lines wait in the pipe
+        with pytest.raises(InstrumentError, match="works one way"):
+            kept._hear()
+        with pytest.raises(InstrumentError, match="the output is still ON"):
+            kept.close()
 
 
 def test_an_instrument_that_stays_on_is_told_at_the_end():
