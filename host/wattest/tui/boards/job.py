@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +16,7 @@ from wattest.operations.commission.provision_events import Candidate
 from wattest.operations.control import RunControl
 from wattest.tui.boards.words import Told, told
 
-Begin = Callable[[RunControl, Callable[[Candidate], bool]], Iterator[Any]]
+Begin = Callable[[RunControl, Callable[[Candidate], bool]], Generator[Any]]
 
 
 class Outcome(Enum):
@@ -120,7 +120,7 @@ class Job:
     def _work(self) -> None:
         try:
             last: Any = None
-            with closing(self._begin(self._control, self._approve)) as events:  # type: ignore[type-var]
+            with closing(self._begin(self._control, self._approve)) as events:
                 for last in events:
                     self._events.put(last)
             ended = told(last).outcome if last is not None else "done"
