@@ -2,7 +2,7 @@
 
 from node.chain import EVENT, TRANSACTION
 from node.commands import OUT_OF_RANGE, WRONG_STATE, Refused
-from node.meter import COUNTS_MAX, INJECTED
+from node.meter import COUNTS_MAX, INJECTED, SENSOR
 from node.record import CONFIG, IDENTIFY, INPUT, RELAY, TIME_SET
 
 _PARAMETER_INTERVAL = 1
@@ -95,6 +95,8 @@ class Actions:
         counts = abs(power_milliw) * 1_000_000 // node.power_nw_per_count
         if selected == INJECTED and counts > COUNTS_MAX:
             raise Refused(OUT_OF_RANGE)
+        if selected == SENSOR:
+            selected = node.meter.own_input
         old = node.meter.input
         if selected == old:
             node.meter.sample()

@@ -24,7 +24,7 @@ from node.legal_log import (
     SENSOR_ERRORS,
     LegalLog,
 )
-from node.meter import INJECTED, SENSOR
+from node.meter import INJECTED
 from node.record import BOOT, INPUT
 from node.session import Session
 
@@ -191,8 +191,9 @@ class Node:
     def _watch_input(self) -> None:
         """Go back to the sensor when an injected power was not renewed, right after a sample."""
         if self.meter.injection_lapsed():
-            self.meter.select_input(SENSOR)
-            self.log.add((INPUT, INJECTED, SENSOR))
+            own_input = self.meter.own_input
+            self.meter.select_input(own_input)
+            self.log.add((INPUT, INJECTED, own_input))
 
     def _contain(self, error: Exception) -> None:
         """An exception in the loop: tell, stop working for a second, go on sampling."""

@@ -46,6 +46,7 @@ _SENSORS = {
         "parts_per_energy_count": (1, (1 << 16) - 1),
     },
     "pzem004t": {"sensor_address": (1, 247)},
+    "played": {"sensor_address": (0x08, 0x77)},
     "s0": {
         "sensor_pin": (0, 48),
         "sensor_pulse_ms": (30, 500),
@@ -125,7 +126,7 @@ def _integers(values: dict, path: str) -> dict:
         raise ConfigError("%s: sensor: expected one of %s, got %s" % (path, known, sensor))
     integers = dict(_INTEGERS)
     integers.update(_SENSORS[sensor])
-    if sensor in ("pzem004t", "s0"):
+    if sensor in ("pzem004t", "s0", "played"):
         integers.update(_ENERGY)
     if sensor == "pzem004t" or "uart_id" in values:
         integers.update(_UART)

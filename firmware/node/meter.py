@@ -72,6 +72,7 @@ class Meter:
         counts, exporting: POWER and direction of the last usable sample.
         fiscal, transaction: what happened in the interval of either kind.
         input: where samples come from: SENSOR, INJECTED or STIMULUS.
+        own_input: SENSOR, or STIMULUS if the sensor is played by its nature.
 
     Args:
         sensor: driver, see above.
@@ -92,7 +93,9 @@ class Meter:
         self._injected = 0
         self._injected_export = False
         self._injected_at = self._last_ticks
-        self.input = SENSOR
+        # What the sensor is, as long as nothing is injected.
+        self.own_input = STIMULUS if getattr(sensor, "played", False) else SENSOR
+        self.input = self.own_input
         self.status = "G"
         self.counts = 0
         self.exporting = False

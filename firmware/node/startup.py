@@ -256,6 +256,7 @@ def _add_sensor(parts, settings: dict) -> None:
     seen = parts.registers.input_seen()
     parts.meter.fiscal.input = seen & 15
     parts.meter.transaction.input = seen >> 4
+    parts.meter.mark_input(parts.meter.own_input)
     parts.registers.mark_position(parts.journal.next_position)
     parts.relay = _relay(settings)
 
@@ -273,6 +274,12 @@ def _make_on_i2c(settings: dict) -> tuple:
             pga_current=settings["sensor_pga_current"],
             active_gain=settings["sensor_active_gain"],
         )
+    if settings["sensor"] == "played":
+        from node.drivers.played import Played
+
+        power_nw = settings["power_nw_per_count"]
+        sensor = Played(make_bus(), settings["sensor_address"], power_nw_per_count=power_nw)
+        return make_bus, sensor
     from node.drivers.ina228 import Ina228
 
     return make_bus, Ina228(

@@ -27,13 +27,15 @@ class SteadyLoad:
 class Bench:
     """One board, a sensor at 0x40 on pins 22 and 21, and everything it printed."""
 
-    def __init__(self, *, flash=None, seed=1, heap_bytes=128 * 1024, world=None, ppm=0) -> None:
+    def __init__(
+        self, *, flash=None, seed=1, heap_bytes=128 * 1024, world=None, ppm=0, chip="esp32"
+    ) -> None:
         self.chip = Ina228(SteadyLoad(), shunt_uohm=16_200)
         self.bus = I2cBus({0x40: self.chip})
         self.board = EmulatedBoard(
             load_engine(),
             flash=flash or NorFlash(4 << 20),
-            wiring=BoardWiring(heap_bytes=heap_bytes),
+            wiring=BoardWiring(heap_bytes=heap_bytes, chip=chip),
             buses=[I2cWiring(bus=self.bus, scl=22, sda=21)],
             seed=seed,
             crystal_ppm=ppm,

@@ -134,9 +134,13 @@ class PlayedBench:
 
     def say_that_it_is_played(self) -> None:
         """Tell the node that its sensor is played: it states so."""
-        self._session.command(Op.TEST_INPUT, 2)
-        self._send()
+        self.command_input(2)
         self.run_s(1)
+
+    def command_input(self, selected: int, milliwatts: int | None = None) -> None:
+        """Select the node's input."""
+        self._session.command(Op.TEST_INPUT, selected, milliwatts)
+        self._send()
 
     def run_s(self, seconds: float) -> None:
         run_to(self.stimulus, self.world.now_ns + int(seconds * S))

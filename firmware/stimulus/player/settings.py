@@ -2,6 +2,7 @@
 
 import json
 
+import machine
 from machine import Pin
 
 # Key -> smallest and largest value; all are required.
@@ -11,7 +12,13 @@ _PULSES = {
     "pulse_ms": (30, 500),
     "exporting": (0, 1),
 }
-_ROLES = {"s0": _PULSES}
+_BLOCK = {
+    "i2c_id": (0, 1),
+    "scl": (0, 48),
+    "sda": (0, 48),
+    "address": (0x08, 0x77),
+}
+_ROLES = {"s0": _PULSES, "i2c": _BLOCK}
 
 
 class SettingsError(ValueError):
@@ -38,7 +45,7 @@ def load(path: str):
         raise SettingsError("%s: role: expected one of %s" % (path, ", ".join(sorted(_ROLES))))
     role = values.pop("role")
     _check(values, _ROLES[role], path)
-    return _pulses(values)
+    return _pulses(values) if role == "s0" else _block(values, path)
 
 
 def _check(values: dict, known: dict, path: str) -> None:
@@ -56,3 +63,21 @@ def _pulses(values: dict):
 
     number = values.pop("pin")
     return Pulses(Pin(number, Pin.OPEN_DRAIN, value=1), **values)
+
+
+def _block(values: dict, path: str):
+    target = getattr(machine, "I2CTarget", None)
+    if target is None:
+        raise SettingsError(path + ": role: this chip cannot be an I2C target; S3, C3 and C6 can")
+    from player.block import Block
+
+    def serve(memory):
+        return target(
+            values["i2c_id"],
+            addr=values["address"],
+            mem=memory,
+            scl=Pin(values["scl"]),
+            sda=Pin(values["sda"]),
+        )
+
+    return Block(serve)

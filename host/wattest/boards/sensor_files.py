@@ -9,6 +9,7 @@ from wattest.boards.sensors import (
     ADE7953_GAINS,
     Ade7953Wiring,
     Ina228Wiring,
+    PlayedWiring,
     Pzem004tWiring,
     S0Wiring,
     SensorWiring,
@@ -36,7 +37,7 @@ def read_sensor(table: Table) -> SensorWiring:
     Raises:
         ConfigError: a key is unknown, missing or out of range.
     """
-    chip = table.choice("chip", ("ina228", "ade7953", "pzem004t", "s0"))
+    chip = table.choice("chip", ("ina228", "ade7953", "pzem004t", "s0", "played"))
     sensor: SensorWiring
     if chip == "ina228":
         sensor = _ina228(table)
@@ -47,6 +48,8 @@ def read_sensor(table: Table) -> SensorWiring:
             address=table.integer("address", 1, minimum=1, maximum=247),
             full_scale_ma=_one_of(table, "full_scale_ma", _PZEM_RANGES_MA),
         )
+    elif chip == "played":
+        sensor = PlayedWiring(address=table.integer("address", minimum=0x08, maximum=0x77))
     else:
         sensor = S0Wiring(
             pin=table.integer("pin", maximum=48),
@@ -84,7 +87,7 @@ def check_sensor(board: Board, table: Table) -> None:
         _check_ade7953(sensor, board.meter, table)
     elif isinstance(sensor, Pzem004tWiring):
         _check_pzem(board, sensor, table)
-    else:
+    elif isinstance(sensor, S0Wiring):
         _check_s0(sensor, board.meter, table)
 
 

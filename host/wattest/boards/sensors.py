@@ -247,7 +247,34 @@ class S0Wiring:
         }
 
 
-EnergyWiring: TypeAlias = Ade7953Wiring | Pzem004tWiring | S0Wiring
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedWiring:
+    """A sensor that a second board plays on I2C: nothing is measured, and readings say so.
+
+    Args:
+        address: 7-bit I2C address of the stimulus board.
+    """
+
+    chip: str = "played"
+    address: int
+
+    @property
+    def voltage_max_mv(self) -> int:
+        """Largest voltage at it, mV: there is none, so any rating can be played."""
+        return 400_000
+
+    @property
+    def milliwatthours_per_count(self) -> Fraction:
+        """Energy of a count, mWh: 10 mJ."""
+        return Fraction(10_000, _UJ_PER_MILLIWATTHOUR)
+
+    @property
+    def node_keys(self) -> dict[str, int]:
+        """Keys of ``/node.json`` that are this sensor's own."""
+        return {"sensor_address": self.address}
+
+
+EnergyWiring: TypeAlias = Ade7953Wiring | Pzem004tWiring | S0Wiring | PlayedWiring
 """Sensors that count energy; the INA228 states power, and the node integrates it."""
 
 SensorWiring: TypeAlias = Ina228Wiring | EnergyWiring

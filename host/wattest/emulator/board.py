@@ -13,6 +13,7 @@ from wattest.emulator.board_chip import BoardChip
 from wattest.emulator.board_download import SOFTWARE_DOWNLOAD, DownloadPort, SerialOptions
 from wattest.emulator.board_guest import BoardWiring
 from wattest.emulator.board_hardware import Hardware, I2cWiring
+from wattest.emulator.board_i2c_target import I2C_TARGETS
 from wattest.emulator.board_line import ReceiveLine, StartUpFifo, receive
 from wattest.emulator.board_power import HARD_RESET, PWRON_RESET, WDT_RESET, Power
 from wattest.emulator.board_text import RomReset
@@ -72,6 +73,7 @@ class EmulatedBoard:
             unique_id=unique_id,
             cpu_hz=self.wiring.cpu_hz,
             software_download=self.wiring.chip in SOFTWARE_DOWNLOAD,
+            has_i2c_target=self.wiring.chip in I2C_TARGETS,
             default_i2c_pins=dict(enumerate(self.wiring.i2c_pins)),
         )
         self._subscribers: list[Callable[[int, bytes], None]] = []

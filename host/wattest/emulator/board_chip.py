@@ -73,6 +73,7 @@ class BoardChip:
         self._flash = flash
         self._wiring = wiring
         self._hardware = hardware
+        hardware.interrupt = self.interrupt
         self._world = world
         self._seed = seed
         self._crystal_ppm = crystal_ppm
@@ -247,6 +248,7 @@ class BoardChip:
         self._boot_failure = None
         session, self._session = self._session, None
         if session is not None:
+            self._hardware.guest_ended()
             session.close(detail)
 
     def _look_at(self, vm: GuestVm) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from wattest.emulator.guest import GuestVm
 from wattest.emulator.i2c import I2cBus
@@ -17,6 +17,13 @@ Words: TypeAlias = tuple[int, ...]
 
 Serve: TypeAlias = Callable[[GuestVm, Words], Sequence[int]]
 """Serves one kind of request; returns the words to change."""
+
+
+class I2cTargetPort(Protocol):
+    """A controller of the chip that answers on a bus."""
+
+    def close(self) -> None:
+        """Answer no more."""
 
 
 class Request(IntEnum):
@@ -45,6 +52,10 @@ class Request(IntEnum):
     I2C_WRITE_MEM = 33
     I2C_READ_MEM = 34
     I2C_SCAN = 35
+    I2C_TARGET_OPEN = 36
+    I2C_TARGET_CLOSE = 37
+    I2C_TARGET_STATE = 38
+    I2C_TARGET_IRQ = 39
     PIN_MODE = 40
     PIN_SET = 41
     PIN_GET = 42
@@ -86,6 +97,9 @@ class Hardware:
     default_i2c_pins: dict[int, tuple[int, int]]
     uarts: Sequence[UartWiring] = ()
     software_download: bool = False
+    has_i2c_target: bool = False
+    interrupt: Callable[[int, int], None] = lambda _callback, _number: None
+    targets: dict[int, I2cTargetPort] = field(default_factory=dict)
     pins: Pins = field(default_factory=Pins)
     timers: Timers = field(default_factory=Timers)
     watchdog: Watchdog = field(default_factory=Watchdog)
@@ -98,6 +112,12 @@ class Hardware:
         self.pins.reset()
         self.timers.reset()
         self.watchdog.reset()
+
+    def guest_ended(self) -> None:
+        """What a program left running in a peripheral ends with it."""
+        for target in self.targets.values():
+            target.close()
+        self.targets.clear()
 
     def alarm_ns(self) -> int | None:
         """Return when the watchdog or a timer is due, or None."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from wattest.emulator.board_hardware import Hardware, Request, Serve, Words
 from wattest.emulator.board_i2c import I2cRequests
+from wattest.emulator.board_i2c_target import I2cTargetRequests
 from wattest.emulator.board_nvs import NvsRequests
 from wattest.emulator.board_uart import UartRequests
 from wattest.emulator.filesystem import LittleFs
@@ -103,6 +104,7 @@ class BoardRequests:
             Request.UNIQUE_ID: self._unique_id,
             Request.FREQ: self._freq,
             **I2cRequests(hardware).table(),
+            **I2cTargetRequests(hardware).table(),
             **UartRequests(hardware).table(),
             **NvsRequests(nvs).table(),
             Request.PIN_MODE: self._pin_mode,

@@ -191,6 +191,10 @@ class I2cBus:
             raise ValueError(f"no free I2C address: 0x{address:x}")
         self._devices[address] = device
 
+    def unfit(self, address: int) -> None:
+        """Take a device off the bus; nothing if there is none at that address."""
+        self._devices.pop(address, None)
+
     def device(self, address: int) -> I2cDevice | None:
         """Return the device at ``address``, or None."""
         return self._devices.get(address)

@@ -11,8 +11,10 @@ def connect_pins(source: EmulatedBoard, source_pin: int, target: EmulatedBoard, 
     What the source does not drive floats: then the pull-up of the target's pin, if any, decides.
 
     Args:
-        source, source_pin: the board that drives, and the number of its pin.
-        target, pin: the board that listens, and the number of its pin.
+        source: the board that drives.
+        source_pin: number of its pin.
+        target: the board that listens.
+        pin: number of its pin.
 
     Raises:
         ValueError: they live in different worlds.

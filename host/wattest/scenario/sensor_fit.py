@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattest.boards import Ade7953Wiring, Board, Ina228Wiring, S0Wiring
+from wattest.boards import Ade7953Wiring, Board, Ina228Wiring, PlayedWiring, S0Wiring
 from wattest.errors import ConfigError
 from wattest.scenario.fault import FaultKind
 from wattest.scenario.load import LoadProfile
@@ -30,6 +30,13 @@ def check_sensor_fits(scenario: Scenario, number: int, board: Board, load: LoadP
     if isinstance(sensor, Ina228Wiring):
         return
     spec = scenario.nodes[number]
+    if isinstance(sensor, PlayedWiring):
+        raise ConfigError(
+            "a sensor that the bench can play itself expected, got one that a second board plays",
+            path=scenario.path,
+            key=f"node[{number}].board",
+            hint="such a node is collected from with `wattest tui --live`",
+        )
     _check_errors(scenario.path, number, board, spec.chip)
     if not isinstance(sensor, Ade7953Wiring):
         backwards = isinstance(sensor, S0Wiring) and sensor.exporting

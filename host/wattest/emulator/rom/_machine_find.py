@@ -4,6 +4,7 @@ import sys
 
 _MODULES = {
     "I2C": "_machine_i2c",
+    "I2CTarget": "_machine_i2c_target",
     "SoftI2C": "_machine_soft_i2c",
     "Pin": "_machine_pin",
     "Timer": "_machine_timer",

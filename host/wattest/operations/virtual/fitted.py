@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Protocol, TypeAlias
 
-from wattest.boards import Ade7953Wiring, Board, Ina228Wiring, Pzem004tWiring, S0Wiring
+from wattest.boards import (
+    Ade7953Wiring,
+    Board,
+    Ina228Wiring,
+    PlayedWiring,
+    Pzem004tWiring,
+    S0Wiring,
+)
 from wattest.emulator.ade7953 import Ade7953
 from wattest.emulator.board import EmulatedBoard
 from wattest.emulator.i2c import (
@@ -79,6 +86,8 @@ def fit_sensor(board: Board, load: Load, errors: ChipErrors) -> FittedSensor:
         return _Ade7953OnBus(chip, wiring.address)
     if isinstance(wiring, Pzem004tWiring):
         return _ModuleOnPort(board, wiring, load, meter_errors)
+    if isinstance(wiring, PlayedWiring):
+        return _Played()
     return _PulsesOnPin(wiring, load, meter_errors)
 
 
@@ -101,6 +110,18 @@ class _OnBus:
     def _with(self, fault: I2cFault) -> Undo:
         self.bus.add_fault(fault)
         return lambda: self.bus.remove_fault(fault)
+
+
+class _Played(_OnBus):
+    """A bus that a second board is soldered to."""
+
+    def __init__(self) -> None:
+        self.bus = I2cBus({})
+
+    def exchange(self, now_ns: Callable[[], int]) -> Undo:
+        """There is no part to exchange."""
+        del now_ns
+        return lambda: None
 
 
 class _Ina228OnBus(_OnBus):
