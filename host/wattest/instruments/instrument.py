@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Final
 
-from wattest.errors import InstrumentError, LinkError
+from wattest.errors import InstrumentError, WattestError
 from wattest.instruments.dialect import Dialect, InstrumentKind
 from wattest.instruments.scpi import Scpi, decimal
 
 _MICRO: Final = 1_000_000
-_ON: Final = {"1", "ON"}
+_OFF: Final = {"0", "OFF"}
 _VOLTAGE_MIN_UV: Final = 100_000
 
 
@@ -132,21 +132,23 @@ class Instrument:
         """Switch its output off and make sure that it is; leave a stranger alone.
 
         Raises:
-            InstrumentError: it did not: the output may be on.
-            LinkError: it cannot be asked: likewise.
+            InstrumentError: it did not, or cannot be asked: the output may be on.
         """
         if not self._touched:
             return
         scpi = self._scpi
         try:
-            state = scpi.ask(f"{self._switch} OFF\n{self._switch}?")
-        except LinkError as exc:
+            # Whoever ends us may have done so between a question and its answer.
+            scpi.do_now(f"{self._switch} OFF", self.identity)
+            state = scpi.ask(f"{self._switch}?")
+        except WattestError as exc:
             raise InstrumentError(
                 f"{scpi.name}: the output may still be ON: {exc}", hint="switch it off by hand"
             ) from exc
-        if state.upper() in _ON:
+        if state.upper() not in _OFF:
             raise InstrumentError(
-                f"{scpi.name}: the output is still ON, though it was told to switch off",
+                f"{scpi.name}: the output is still ON, though it was told to switch off: "
+                f"it says {state!r}",
                 hint="switch it off by hand",
             )
 

@@ -81,8 +81,11 @@ def main() -> int:
     parser.add_argument("dialect")
     parser.add_argument("--resistance-mohm", type=int, default=0)
     options = parser.parse_args()
-    # Ctrl-C reaches every process of the terminal: who holds the output leaves in good order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What the terminal says reaches every process in it, the closing of its window too: who holds
+    # the output waits for the end of its orders and leaves in good order.
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     def answer(values: dict[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,7 +48,7 @@ class KeptInstrument:
             encoding="utf-8",
         )
         self._address = address
-        self._closed = False
+        self._closed = self._is_off = False
         try:
             self.identity = str(self._hear()["identity"])
         except BaseException:
@@ -96,24 +98,35 @@ class KeptInstrument:
     def _let_go(self) -> str:
         """End the keeper; return why the output may be on, or ""."""
         self._closed = True
-        assert self._keeper.stdout is not None
+        keeper = self._keeper
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended by itself
+            keeper.stdin.close()
+        limit = threading.Timer(_END_S, keeper.kill)
+        limit.start()
         try:
-            rest, _ = self._keeper.communicate(timeout=_END_S)
-        except subprocess.TimeoutExpired:
-            self._keeper.kill()
-            self._keeper.communicate()
-            return f"{self._address}: does not answer: the output may still be ON"
+            rest = keeper.stdout.read()
+            code = keeper.wait()
+        finally:
+            limit.cancel()
+            keeper.stdout.close()
         lines = [json.loads(line) for line in rest.splitlines() if line]
-        if any("off" in line for line in lines) or not lines:
+        if self._is_off or any("off" in line for line in lines):
             return ""
-        return str(lines[-1].get("error", ""))
+        if lines:
+            return str(lines[-1].get("error", ""))
+        if code < 0:
+            return f"{self._address}: its keeper was killed: the output may still be ON"
+        return ""  # it never began
 
     def _hear(self) -> dict[str, Any]:
         assert self._keeper.stdout is not None
         line = self._keeper.stdout.readline()
-        if not line:
+        answer: dict[str, Any] = json.loads(line) if line else {}
+        self._is_off = "off" in answer
+        if not line or self._is_off:
             raise InstrumentError(f"{self._address}: its keeper has ended")
-        answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise InstrumentError(answer["error"], hint=answer.get("hint", ""))
         return answer

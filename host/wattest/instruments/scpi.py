@@ -14,6 +14,7 @@ from wattest.units import parse_decimal
 
 ANSWER_S: Final = 2.0
 _LINE_MAX: Final = 4096
+_STALE_MAX: Final = 8
 _MICRO: Final = 1_000_000
 
 
@@ -66,6 +67,25 @@ class Scpi:
             self._line("*ESR?")
         self.forget_errors()
         return known
+
+    def do_now(self, command: str, identity: str) -> None:
+        """Send a command whatever was said before, and pass over what still comes of that.
+
+        Args:
+            command: has no answer of its own.
+            identity: what the instrument said to ``*IDN?``; asked again behind the command, it
+                marks where the answers to earlier questions end.
+
+        Raises:
+            InstrumentError: something else than that answers.
+            LinkError: the instrument is gone.
+        """
+        self._received.clear()
+        self.send(f"{command}\n*IDN?")
+        for _ in range(_STALE_MAX):
+            if (said := self._line("*IDN?")) == identity:
+                return
+        raise InstrumentError(f"{self.name}: expected {identity!r}, got {said!r}")
 
     def _line(self, question: str) -> str:
         deadline_s = time.monotonic() + ANSWER_S
