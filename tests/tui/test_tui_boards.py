@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static
 
+from wattest.boards import load_board
 from wattest.errors import FlashError, StoreError
 from wattest.link.holder import Holder, Holders
 from wattest.operations.commission.flash_events import ChipFound, Flashed, Interrupted, Moved, Step
@@ -88,7 +89,9 @@ async def settled(pilot: Pilot[None], has: Callable[[], bool]) -> None:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
-    home.make()
+    home.make(home.micropython)
+    for name in ("esp32-devkitc", "esp32-c3-devkitm-1"):
+        (home.micropython / load_board(name).micropython.file_name).touch()
     with Passport(home.passport) as passport:
         passport.note(
             CHIP, PassportEvent.FLASHED, {"board": "esp32-devkitc", "version": "0.1.0"}, at_ms=0
@@ -191,6 +194,25 @@ def test_a_port_that_fits_several_boards_is_asked_about(
         assert len(asked) == 1
 
     used(home, steps)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_micropython_is_fetched_only_after_a_person_said_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    asked = flashing(monkeypatch, FLASHED)
+    (home.micropython / load_board("esp32-devkitc").micropython.file_name).unlink()
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        assert isinstance(pilot.app.screen, Choice)
+        assert asked == []
+        await pilot.press(*(("enter",) if wanted else ("down", "enter")))
+        await settled(pilot, lambda: not isinstance(pilot.app.screen, Choice))
+        await settled(pilot, lambda: bool(asked) is wanted)
+
+    used(home, steps)
+    assert [options.download for options in asked] == ([True] if wanted else [])
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from wattest.tui.panel import Panel
 
 _TICK_S = 0.1
 _SCAN_S = 3.0
+_FETCH = "fetch it, and check its SHA-256"
 Scanner = Callable[[], Scan]
 
 
@@ -177,23 +178,36 @@ class BoardsScreen(Screen[None]):
         port = self._port
         if port is None or self._busy():
             return
+        address = port.address
         if len(port.boards) == 1:
-            self._flash(port.boards[0], force=force)
+            self._flash(address, port.boards[0], force=force)
             return
         names = [name for name in board_names() if not port.boards or name in port.boards]
         self.app.push_screen(
-            Choice(f"Which board is behind {port.address}?", names),
-            lambda name: None if name is None else self._flash(name, force=force),
+            Choice(f"Which board is behind {address}?", names),
+            lambda name: None if name is None else self._flash(address, name, force=force),
         )
 
-    def _flash(self, board: str, *, force: bool) -> None:
-        address, home = self._selected, self._home
+    def _flash(self, address: str, name: str, *, force: bool) -> None:
+        """Flash a board; ask first if its MicroPython would have to be fetched."""
+        board, home = load_board(name), self._home
 
-        def begin(control: RunControl, _approve: Callable[[Candidate], bool]) -> Generator[Any]:
-            options = FlashOptions(port=address, board=load_board(board), home=home, force=force)
-            return flash_board(options, control)
+        def flash(*, download: bool) -> None:
+            options = FlashOptions(
+                port=address, board=board, home=home, force=force, download=download
+            )
+            self._begin(
+                Job(f"flashing {address}", address, lambda hand, _: flash_board(options, hand))
+            )
 
-        self._begin(Job(f"flashing {address}", address, begin))
+        if board.emulated or (home.micropython / board.micropython.file_name).exists():
+            flash(download=False)
+            return
+        question = f"MicroPython for {name} is not here. Fetch {board.micropython.url}?"
+        self.app.push_screen(
+            Choice(question, [_FETCH, "leave it"]),
+            lambda answer: flash(download=True) if answer == _FETCH else None,
+        )
 
     def action_provision(self) -> None:
         """Provision the selected board."""
