@@ -1,7 +1,7 @@
 """`wattest board up --board esp32-qemu`: files, lines, errors, and how it ends.
 
 A stand-in takes the place of qemu-system-xtensa (`qemu_stand_in`): what is tested is the command
-and what it makes, and nothing of an ESP32. The real thing is in tests/emulated/test_qemu_real.py.
+and what it makes, and nothing of an ESP32. The real thing is in tests/emulated/test_qemu_way.py.
 """
 
 from __future__ import annotations
