@@ -68,14 +68,16 @@ def collect(args: argparse.Namespace) -> int:
     return 0 if ended.passed else 1
 
 
-def _inputs(args: argparse.Namespace, file: PortsFile) -> Mapping[str, InputPlan]:
-    """Return the loads that nodes are given to meter."""
+def _inputs(args: argparse.Namespace, file: PortsFile) -> Mapping[str, InputPlan | None]:
+    """Return the loads that nodes are given to meter; None where another board plays them."""
     from wattest.operations.live.played_input import input_plans
 
     if args.test_input is None:
         if args.test_step is not None:
             raise UsageError("tui: --test-step goes with --test-input")
-        return {}
+        return dict.fromkeys(live.expected.name for live in file.ports) if args.played else {}
+    if args.played:
+        raise UsageError("tui: --test-input and --played exclude each other")
     path, node = args.test_input, None
     if not path.endswith(".toml"):
         path, _, node = path.rpartition(":")
@@ -89,7 +91,7 @@ def _collected(
     file: PortsFile,
     out: Path,
     control: RunControl,
-    inputs: Mapping[str, InputPlan],
+    inputs: Mapping[str, InputPlan | None],
 ) -> Generator[RunEvent]:
     """Collect, and note in the boards' passports what is learnt about them."""
     from wattest.operations.commission.home import Home

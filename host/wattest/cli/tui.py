@@ -79,6 +79,11 @@ def add_command(commands: Commands) -> None:
         metavar="T",
         help="with --test-input: time between two levels, 1s to 20s (default: 1s)",
     )
+    parser.add_argument(
+        "--played",
+        action="store_true",
+        help="with --live: stimulus boards play the nodes' sensors; their readings say so",
+    )
     add_home(parser)
     parser.add_argument(
         "--headless", action="store_true", help="with --live: lines instead of the interface"
@@ -114,7 +119,11 @@ def run(args: argparse.Namespace) -> int:
     if args.boards:
         return _boards(args)
     given = {"--ports": args.ports, "--out": args.out, "--for": args.duration_s}
-    given |= {"--test-input": args.test_input, "--test-step": args.test_step}
+    given |= {
+        "--test-input": args.test_input,
+        "--test-step": args.test_step,
+        "--played": args.played,
+    }
     given |= {"--home": args.home, "--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:
         raise UsageError(f"tui: {options[0]} goes with --live")

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattest.operations.live.played_input import InputPlan, PlayedInput
+from wattest.operations.live.played_input import InputPlan, PlayedInput, PlayedInputs
 from wattest.scenario import LoadProfile, Origin
 from wattest.scenario.piecewise import Piecewise
 from wattest.session import CommandReplied, CommandUnanswered
@@ -161,6 +161,39 @@ def test_node_that_comes_back_while_it_should_leave_is_told_again() -> None:
     node.played.leave(node.now_ms)
     node.played.connected(node.now_ms)
     assert [command[1] for command in node.commands].count(0) == 2
+
+
+def test_node_whose_sensor_is_played_says_so_until_it_is_told_otherwise() -> None:
+    sent: list[int] = []
+
+    def send(op: Op, selected: int, milliwatts: int | None) -> int:
+        assert (op, milliwatts) == (Op.TEST_INPUT, None)
+        sent.append(selected)
+        return len(sent)
+
+    inputs = PlayedInputs({"a": None})
+    for name in "ab":
+        inputs.attach(name, send)
+    assert not inputs.any_away(["a", "b"])
+    for time_ms in (BEGIN_MS, BEGIN_MS + 9000):  # it restarted meanwhile
+        inputs.connected("a", time_ms)
+        inputs.answered("a", CommandReplied(counter=len(sent), refusal=0))
+    assert inputs.due_ms("a") is None
+    assert inputs.any_away(["a"])
+    assert inputs.leave(BEGIN_MS) == ["a"]
+    assert inputs.any_away(["a"])
+    inputs.answered("a", CommandReplied(counter=len(sent), refusal=0))
+    assert not inputs.any_away(["a"])
+    assert sent == [2, 2, 0]
+    assert inputs.lines() == []
+
+
+def test_node_that_does_not_take_that_it_is_played_is_told_to_people() -> None:
+    inputs = PlayedInputs({"a": None})
+    inputs.attach("a", lambda _op, _selected, _power: 1)
+    inputs.connected("a", BEGIN_MS)
+    inputs.answered("a", CommandReplied(counter=1, refusal=6))
+    assert inputs.lines() == [("a", "the node does not take that its sensor is played")]
 
 
 def test_node_that_never_answered_is_left_alone() -> None:

@@ -74,7 +74,7 @@ def collect_live(
     *,
     control: RunControl | None = None,
     duration_s: int | None = None,
-    inputs: Mapping[str, InputPlan] | None = None,
+    inputs: Mapping[str, InputPlan | None] | None = None,
     lister: Callable[[], Sequence[SerialPort]] = serial_ports,
 ) -> Generator[RunEvent]:
     """Collect until somebody stops it, or for a time; `RunFinished` is last.
@@ -86,7 +86,8 @@ def collect_live(
         out: folder that keeps everything; it may hold an earlier live collection.
         control: the hand of a person; only `stopped` means something to nodes that are not ours.
         duration_s: time of the nodes to stop after, or None.
-        inputs: loads that nodes are given to meter through their test input, by name.
+        inputs: by name, loads that nodes are given to meter through their test input; None for
+            a node whose sensor a stimulus board plays: it is told to say so.
         lister: lists serial ports, to find one again that comes back by another name.
 
     Raises:
@@ -126,7 +127,7 @@ class _Collection:
         folder: LiveDir,
         clock: SteadyClock,
         control: RunControl,
-        inputs: Mapping[str, InputPlan],
+        inputs: Mapping[str, InputPlan | None],
     ) -> None:
         self._file = file
         self._folder = folder

@@ -22,7 +22,7 @@ from wattest.wire import Op, Refusal
 from wattest.wire.message import RENEW_INPUT_MS
 
 _UW_PER_MILLIWATT = 1000
-_SENSOR, _INJECTED = 0, 1
+_SENSOR, _INJECTED, _STIMULUS = 0, 1, 2
 
 SendCommand = Callable[[Op, int, int | None], int]
 """Queues a command to the node; returns its counter."""
@@ -128,21 +128,69 @@ class PlayedInput:
         self.told.append(_summary(played))
 
 
-class PlayedInputs:
-    """The test inputs of those nodes of a collection that are played a load.
+class StatedInput:
+    """The input of a node whose sensor a stimulus board plays: the node is told to say so.
 
     Args:
-        plans: by the node's name.
+        send: queues a command to the node.
+
+    Attributes:
+        over: the node has answered that it does not say so any more, or never did.
+        told: lines for people, to be taken out.
     """
 
-    def __init__(self, plans: Mapping[str, InputPlan]) -> None:
+    def __init__(self, send: SendCommand) -> None:
+        self.over = True
+        self.told: list[str] = []
+        self._send = send
+        self._waiting: int | None = None
+        self._leaving = False
+
+    def connected(self, now_ms: int) -> None:
+        """Tell a node that answers, perhaps after a restart, what its readings are."""
+        del now_ms
+        self.over = False
+        self._waiting = self._send(Op.TEST_INPUT, _SENSOR if self._leaving else _STIMULUS, None)
+
+    def answered(self, reply: CommandReplied | CommandUnanswered) -> None:
+        """Take what became of the command."""
+        if reply.counter != self._waiting:
+            return
+        self._waiting = None
+        self.over = self._leaving
+        if isinstance(reply, CommandUnanswered) or reply.refusal:
+            self.told.append("the node does not take that its sensor is played")
+
+    def due_ms(self) -> int | None:
+        """Return None: there are no levels."""
+        return None
+
+    def act(self, now_ms: int) -> None:
+        """Do nothing: nothing is ever due."""
+
+    def leave(self, now_ms: int) -> None:
+        """Tell the node that its sensor is its own again."""
+        if not self._leaving and not self.over:
+            self._leaving = True
+            self.connected(now_ms)
+
+
+class PlayedInputs:
+    """The inputs of those nodes of a collection that do not measure.
+
+    Args:
+        plans: by the node's name; None for a node whose sensor a stimulus board plays.
+    """
+
+    def __init__(self, plans: Mapping[str, InputPlan | None]) -> None:
         self._plans = plans
-        self._inputs: dict[str, PlayedInput] = {}
+        self._inputs: dict[str, PlayedInput | StatedInput] = {}
 
     def attach(self, name: str, send: SendCommand) -> None:
         """Play to a node of the collection, if there is a plan for it."""
         if name in self._plans:
-            self._inputs[name] = PlayedInput(self._plans[name], send)
+            plan = self._plans[name]
+            self._inputs[name] = StatedInput(send) if plan is None else PlayedInput(plan, send)
 
     def connected(self, name: str, now_ms: int) -> None:
         """Note that a node answers."""
