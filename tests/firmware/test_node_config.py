@@ -23,7 +23,10 @@ FAULTS = {
     "counts too few": ({"counts_per_milliwatthour": 1000}, "counts_per_milliwatthour: expected"),
     "counts too many": ({"counts_per_milliwatthour": 1 << 30}, "counts_per_milliwatthour"),
     "address": ({"sensor_address": 0x50}, "sensor_address: expected 64..79, got 80"),
-    "no sensor": ({"sensor": None}, "sensor: expected one of ade7953, ina228, played, pzem004t, s0"),
+    "no sensor": (
+        {"sensor": None},
+        "sensor: expected one of ade7953, ina228, played, pzem004t, s0",
+    ),
     "unknown sensor": ({"sensor": "hlw8032"}, "sensor: expected one of .* got hlw8032"),
     "key of another sensor": ({"sensor_pin": 4}, "unknown key sensor_pin"),
     "sensor without its keys": (

@@ -4,7 +4,7 @@ Wiring: SCL and SDA of both boards together with pull-ups, and ground to ground.
 
 MicroPython's target on ESP32 chips serves a memory: what a controller reads is a block of bytes
 from the address on, and no program is asked. So no chip with registers of several bytes can be
-played, but a block that carries its own number and checksum can. Its layout is in docs/stimulus.md.
+played, but a block that carries its own number and checksum can: docs/stimulus.md has its layout.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The power that is played, and the energy it has made: exact, in milliwatts times milliseconds."""
+"""The power that is played, and the energy it has made: exactly, milliwatts times milliseconds."""
 
 import time
 

@@ -3,9 +3,9 @@
 Wiring: the pin to the node's input, which has the pull-up, and ground to ground. The pin is open
 drain: it pulls low for a pulse, and a stimulus board that is off or in reset gives none.
 
-A pulse begins when the energy for it has come together; the rest is kept for the next. So energy is
-exact, whatever the power does between two pulses: hardware PWM would begin a period anew at each
-change, and cannot go below about a pulse a second.
+A pulse begins when the energy for it has come together; the rest is kept for the next. So energy
+is exact, whatever the power does between two pulses: hardware PWM would begin a period anew at
+each change, and cannot go below about a pulse a second.
 """
 
 import time

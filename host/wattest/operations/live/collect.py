@@ -86,8 +86,7 @@ def collect_live(
         out: folder that keeps everything; it may hold an earlier live collection.
         control: the hand of a person; only `stopped` means something to nodes that are not ours.
         duration_s: time of the nodes to stop after, or None.
-        inputs: by name, loads that nodes are given to meter through their test input; None for
-            a node whose sensor a stimulus board plays: it is told to say so.
+        inputs: by name, loads played to nodes; None: a stimulus board does it, let the node say so.
         lister: lists serial ports, to find one again that comes back by another name.
 
     Raises:
