@@ -20,7 +20,7 @@ from wattest.flashing.image import JOURNAL_FOLDER
 from wattest.flashing.journal import JournalHead, goes_further, journal_head
 from wattest.operations.commission.flash_events import Moved
 from wattest.operations.commission.home import Home
-from wattest.operations.standing.home import write_private
+from wattest.operations.private import write_private
 
 _PIECE_BYTES: Final = 64 * 1024
 _GAP_PIECES: Final = 2

@@ -14,7 +14,7 @@ from typing import Any, Final
 from wattest.errors import ConfigError
 from wattest.operations.commission.home import Home
 from wattest.operations.live.ports import FORMAT
-from wattest.operations.standing.home import write_private
+from wattest.operations.private import write_private
 from wattest.system import entropy
 from wattest.wire import Enrolment, EnrolmentKind
 from wattest.wire.keys import public_key_of

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import queue
 import selectors
 import socket
 import threading
@@ -76,7 +77,8 @@ class Desk:
         self._selector.register(self._ear, selectors.EVENT_READ)
         self._clients: dict[socket.socket, _Client] = {}
         self._holder: _Client | None = None
-        self._is_lent = threading.Event()
+        self._awaited = ""  # by that holder: that the port is closed
+        self._lent_to: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
@@ -101,9 +103,9 @@ class Desk:
         with suppress(BlockingIOError, OSError):
             self._bell.send(b"!")
 
-    def lent(self) -> None:
-        """The port is closed: the holder may have it. Any thread may call this."""
-        self._is_lent.set()
+    def lent(self, holder: str) -> None:
+        """The port is closed: ``holder`` may have it. Any thread may call this."""
+        self._lent_to.put(holder)
         self.nudge()
 
     def _run(self) -> None:
@@ -127,12 +129,12 @@ class Desk:
     def _heard(self) -> None:
         with suppress(BlockingIOError):
             self._ear.recv(_READ_BYTES)
-        if self._is_lent.is_set():
-            self._is_lent.clear()
-            if self._holder is not None:
-                self._say(self._holder, _answer(ok=True))
-            else:  # the holder hung up before it got the port
-                self._recorder.take_back()
+        with suppress(queue.Empty):
+            while holder := self._lent_to.get_nowait():
+                # Who hung up before it got the port is not told, nor who came in its place.
+                if self._holder is not None and holder == self._awaited:
+                    self._awaited = ""
+                    self._say(self._holder, _answer(ok=True))
         for client in list(self._clients.values()):
             if client.watches and not client.out:
                 self._say(client, _GREW)
@@ -187,7 +189,7 @@ class Desk:
         refused = self._recorder.lend(holder)
         if refused:
             return _answer(refused=refused)
-        self._holder = client
+        self._holder, self._awaited = client, holder
         return b""
 
     def _say(self, client: _Client, data: bytes) -> None:

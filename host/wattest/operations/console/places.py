@@ -20,7 +20,7 @@ from pathlib import Path
 from wattest.errors import ConfigError, LinkError, StoreError
 from wattest.link.scan import USB_PREFIX, find_usb
 from wattest.operations.console.talk import Talk
-from wattest.operations.standing.home import default_state_path, write_private
+from wattest.operations.private import check_owner, runtime_folder, write_private
 
 _KEY_CHARS = 16
 _BACKLOG = 16
@@ -53,7 +53,7 @@ class Announcement:
 
 def announcements() -> Path:
     """Return the folder of the announcements; it need not be there."""
-    return default_state_path().parent / "console"
+    return runtime_folder() / "console"
 
 
 def plain_address(address: str) -> str:
@@ -96,10 +96,14 @@ def find_recorder(address: str) -> tuple[Announcement, Talk] | None:
         Its announcement and an open conversation, or None if nobody records that port.
 
     Raises:
-        ConfigError: the recorder is another user's.
+        ConfigError: the recorder, or the folder of the announcements, is another user's.
     """
     wanted = plain_address(address)
-    for path in sorted(announcements().glob("*.json")):
+    folder = announcements()
+    if not folder.is_dir():
+        return None
+    _check_owners(folder)
+    for path in sorted(folder.glob("*.json")):
         announcement = _read(path)
         if announcement is None or not is_same_port(announcement.address, wanted):
             continue
@@ -116,29 +120,28 @@ def listen(announcement: Announcement) -> socket.socket:
     left from a program that was killed.
 
     Raises:
+        ConfigError: the folder is another user's.
         StoreError: the folder cannot be used, or its name is too long for a socket.
     """
     folder = announcements()
     path = announcement.socket_path
-    mask = os.umask(0o077)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_owners(folder)
         path.unlink(missing_ok=True)
         server = _unix_socket()
-        try:
-            server.bind(str(path))
-            server.listen(_BACKLOG)
-        except OSError:
-            server.close()
-            raise
     except OSError as exc:
-        raise StoreError(
-            f"{path}: cannot listen there: {exc.strerror or exc}",
-            hint="give another folder in XDG_RUNTIME_DIR",
-        ) from exc
-    finally:
-        os.umask(mask)
-    write_private(announcement.path, (json.dumps(asdict(announcement)) + "\n").encode())
+        raise _cannot_listen(path, exc) from exc
+    try:
+        server.bind(str(path))
+        path.chmod(0o600)  # nobody can have connected before `listen`
+        server.listen(_BACKLOG)
+        write_private(announcement.path, (json.dumps(asdict(announcement)) + "\n").encode())
+    except (OSError, StoreError) as exc:
+        server.close()
+        if isinstance(exc, StoreError):
+            raise
+        raise _cannot_listen(path, exc) from exc
     return server
 
 
@@ -147,6 +150,19 @@ def withdraw(announcement: Announcement) -> None:
     for path in (announcement.path, announcement.socket_path):
         with suppress(OSError):
             path.unlink()
+
+
+def _cannot_listen(path: Path, exc: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot listen there: {exc.strerror or exc}",
+        hint="give another folder in XDG_RUNTIME_DIR",
+    )
+
+
+def _check_owners(folder: Path) -> None:
+    """Refuse what somebody else may put recorders into, or take them out of."""
+    check_owner(folder)
+    check_owner(folder.parent)
 
 
 def _is_no_path(address: str) -> bool:
@@ -177,9 +193,12 @@ def connect(announcement: Announcement) -> Talk | None:
             f"{announcement.address} is recorded by another user, process {announcement.pid}",
             path=str(announcement.socket_path),
         ) from exc
-    except OSError:
+    except (ConnectionRefusedError, FileNotFoundError):  # it was killed
         line.close()
         withdraw(announcement)
+        return None
+    except OSError:
+        line.close()
         return None
     return Talk(line)
 

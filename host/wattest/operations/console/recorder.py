@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -75,6 +76,7 @@ class Recorder:
         self._nudged = threading.Event()
         self._wants_reset = False
         self._holder = ""
+        self._is_given = False  # the port, to that holder
         self._lent_ns = 0
         self._state = "lost"
         self._why = "it has not been there yet"
@@ -82,13 +84,13 @@ class Recorder:
         self._flaps = FlapGuard()
         _refuse_second(address)
         self._port = self._first(wait)
-        try:
-            self._log = LogWriter(folder)
-            self._desk = Desk(listen(self.announcement), self)
-        except BaseException:
+        with ExitStack() as undo:
             if self._port is not None:
-                self._port.close()
-            raise
+                undo.callback(self._port.close)
+            self._log = LogWriter(folder)
+            undo.callback(self._log.close)
+            self._desk = Desk(listen(self.announcement), self)
+            undo.pop_all()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def __enter__(self) -> Self:
@@ -160,7 +162,7 @@ class Recorder:
             if self._holder:
                 seconds = (monotonic_ns() - self._lent_ns) // 1_000_000_000
                 return f"has been lent to {self._holder} for {seconds} s"
-            self._holder = holder
+            self._holder, self._is_given = holder, False
             self._lent_ns = monotonic_ns()
         self._nudged.set()
         return ""
@@ -169,8 +171,9 @@ class Recorder:
         """The holder needs the port no more, or is gone."""
         with self._lock:
             holder, self._holder = self._holder, ""
+            was_given, self._is_given = self._is_given, False
         try:
-            if holder:
+            if holder and was_given:  # else it is still open
                 lent_ms = (monotonic_ns() - self._lent_ns) // NS_PER_MS
                 self._note("back", holder=holder, lent_ms=lent_ms, why="is being opened again")
         except StoreError as exc:  # the recorder's own thread meets it too, and ends
@@ -240,13 +243,18 @@ class Recorder:
 
     def _lend(self) -> None:
         """Read what is there, close, and wait for the port to come back."""
-        port, self._port = self._port, None
-        if port is not None:
-            self._drain(port)
-            port.close()
-        if self._state != "lent":
-            self._note("lent", holder=self._holder, why=f"is lent to {self._holder}")
-            self._desk.lent()
+        with self._lock:
+            holder, was_given = self._holder, self._is_given
+            self._is_given = bool(holder)
+        if not holder:
+            return
+        if not was_given:
+            port, self._port = self._port, None
+            if port is not None:
+                self._drain(port)
+                port.close()
+            self._note("lent", holder=holder, why=f"is lent to {holder}")
+            self._desk.lent(holder)
         self._pause(_SLICE_S)
 
     def _drain(self, port: Port) -> None:

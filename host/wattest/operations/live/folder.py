@@ -17,8 +17,8 @@ from wattest import __version__
 from wattest.errors import ConfigError, StoreError
 from wattest.ledger import CheckpointSigner, LedgerView
 from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
+from wattest.operations.private import write_private
 from wattest.operations.rundir import FrameLog, RunDir
-from wattest.operations.standing.home import write_private
 from wattest.store import SqliteStore
 from wattest.system import entropy
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError, StoreError
 from wattest.operations.live.ports import FORMAT, PortsFile, ports_document, process_runs
-from wattest.operations.rundir import write_whole
+from wattest.operations.private import check_owner, runtime_folder, write_private
 
 STATE_NAME = "boards.json"
 _BLANK = "blank-"
@@ -25,11 +24,7 @@ _BENCH_NAME = "bench.json"
 
 def default_state_path() -> Path:
     """Return where boards of this person that are not kept are announced."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir():
-        return Path(runtime) / "wattest" / STATE_NAME
-    owner = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"wattest-{owner}" / STATE_NAME
+    return runtime_folder() / STATE_NAME
 
 
 def blank_state_path(pid: int) -> Path:
@@ -58,7 +53,7 @@ class StateFile:
         self.path = path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _check_owner(path.parent)
+            check_owner(path.parent)
         except OSError as exc:
             raise StoreError(f"{path.parent}: cannot be used: {exc.strerror}") from exc
         other = _announced_by(path)
@@ -137,19 +132,6 @@ def write_bench(folder: Path, state: BenchState) -> None:
     write_private(folder / _BENCH_NAME, (json.dumps(values, indent=2) + "\n").encode())
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file whole that only its owner may read, from its first byte on.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    mask = os.umask(0o077)
-    try:
-        write_whole(path, content)
-    finally:
-        os.umask(mask)
-
-
 def _announced_by(path: Path) -> int:
     """Return the process that announced boards and still runs, or 0."""
     try:
@@ -157,8 +139,3 @@ def _announced_by(path: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError):
         return 0
     return pid if pid > 0 and process_runs(pid) else 0
-
-
-def _check_owner(folder: Path) -> None:
-    if hasattr(os, "getuid") and folder.stat().st_uid not in {os.getuid(), 0}:
-        raise ConfigError("belongs to another user", path=str(folder), hint="use --out")

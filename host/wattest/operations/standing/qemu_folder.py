@@ -21,7 +21,8 @@ from wattest.boards import Board
 from wattest.boards.esp_fuses import MAC_BYTES, esp32_fuses
 from wattest.emulator.qemu import QemuBoard
 from wattest.errors import ConfigError, StoreError
-from wattest.operations.standing.home import read_bench, write_private
+from wattest.operations.private import write_private
+from wattest.operations.standing.home import read_bench
 
 _STATE_NAME = "qemu.json"
 _FORMAT = 1

@@ -1,0 +1,54 @@
+"""Files and folders that are one person's alone, and where their programs find each other."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from wattest.errors import ConfigError, StoreError
+
+
+def runtime_folder() -> Path:
+    """Return where running programs of this person announce themselves; it need not be there."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_dir():
+        return Path(runtime) / "wattest"
+    owner = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"wattest-{owner}"
+
+
+def check_owner(folder: Path) -> None:
+    """Refuse a folder that somebody else made, as anybody can below /tmp.
+
+    Raises:
+        ConfigError: it belongs to another user.
+        OSError: it cannot be looked at.
+    """
+    if hasattr(os, "getuid") and folder.stat().st_uid not in {os.getuid(), 0}:
+        raise ConfigError(
+            "belongs to another user",
+            path=str(folder),
+            hint="name a folder of your own in XDG_RUNTIME_DIR",
+        )
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole that only its owner may read, from its first byte on.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.unlink(missing_ok=True)  # left by a program that was killed, or somebody's link
+        # No umask: that is the whole process's, and a key may be written beside a screen.
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
