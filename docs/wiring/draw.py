@@ -11,9 +11,11 @@ from pathlib import Path
 from diagram import Block, Diagram, Wire
 from draw_meters import ade7953, pzem004t, s0
 
-from wattest.boards import Board, load_board
+from wattest.boards import Board, S0Wiring, load_board
 
 FOLDER = Path(__file__).parent
+STIMULUS_PIN = 26
+"""As in the example of docs/stimulus.md."""
 
 
 def _esp(board: Board, right: tuple[str, ...], *, title: str = "", row: int = 0) -> Block:
@@ -106,11 +108,11 @@ def atecc608(board: Board) -> Diagram:
     )
 
 
-def stimulus_ina228(board: Board, player: Board) -> Diagram:
+def stimulus_i2c(board: Board, player: Board) -> Diagram:
     """A second board that is the sensor of the first."""
     scl, sda = _bus(player)
     return Diagram(
-        "A second board plays an INA228",
+        "A second board plays the sensor",
         [
             _esp(board, ("GND", *_bus(board), "3V3"), title=f"{_short(board)}, the node"),
             _player(player, ("GND", scl, sda)),
@@ -141,6 +143,24 @@ def stimulus_ina228(board: Board, player: Board) -> Diagram:
     )
 
 
+def stimulus_s0(board: Board, player: Board) -> Diagram:
+    """A second board that is the meter behind an S0 input."""
+    assert isinstance(board.sensor, S0Wiring), "a board with an S0 input"
+    pin = f"GPIO {board.sensor.pin} (S0)"
+    out = f"GPIO {STIMULUS_PIN} (open drain)"
+    return Diagram(
+        "A second board plays the pulses of a meter",
+        [
+            _esp(board, (pin, "GND"), title="ESP32, the node"),
+            _player(player, (out, "GND")),
+        ],
+        [
+            Wire(start=f"esp.{pin}", end=f"player.{out}", kind="signal"),
+            Wire(start="esp.GND", end="player.GND", kind="ground"),
+        ],
+    )
+
+
 def _player(board: Board, left: tuple[str, ...]) -> Block:
     return Block(
         name="player",
@@ -163,7 +183,10 @@ DRAWINGS: dict[str, Callable[[], Diagram]] = {
     "s0": lambda: s0(load_board("emulated-esp32-s0")),
     "atecc608": lambda: atecc608(load_board("esp32-devkitc")),
     "electronic-load": lambda: electronic_load(load_board("esp32-devkitc")),
-    "stimulus-ina228": lambda: stimulus_ina228(
+    "stimulus-s0": lambda: stimulus_s0(
+        load_board("emulated-esp32-s0"), load_board("esp32-devkitc")
+    ),
+    "stimulus-i2c": lambda: stimulus_i2c(
         load_board("esp32-devkitc"), load_board("esp32-s3-devkitc-1")
     ),
 }

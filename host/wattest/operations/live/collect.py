@@ -86,7 +86,7 @@ def collect_live(
         out: folder that keeps everything; it may hold an earlier live collection.
         control: the hand of a person; only `stopped` means something to nodes that are not ours.
         duration_s: time of the nodes to stop after, or None.
-        inputs: by name, loads played to nodes; None: a stimulus board does it, let the node say so.
+        inputs: by name, loads played to nodes; None: a stimulus board plays, and the node says so.
         lister: lists serial ports, to find one again that comes back by another name.
 
     Raises:
