@@ -23,6 +23,17 @@ Anything outside this tree that reaches the command line is our bug: exit 4, tra
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line that does to a terminal nothing but show.
+
+    What a board says goes into errors and onto the screen where a person compares fingerprints:
+    it must not be able to move the cursor there. Runs of white space become one blank, other
+    characters that do not print their escape.
+    """
+    words = " ".join(text.split())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
+
+
 class WattestError(Exception):
     """Root of every error that a caller is expected to handle.
 
@@ -40,7 +51,7 @@ class WattestError(Exception):
 
     def diagnostics(self) -> str:
         """Return the one line a person reads: what happened, then what to do."""
-        return f"{self}; {self.hint}" if self.hint else str(self)
+        return one_line(f"{self}; {self.hint}" if self.hint else str(self))
 
 
 class UsageError(WattestError):

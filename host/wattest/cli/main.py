@@ -27,7 +27,7 @@ from wattest.cli import (
     verify,
 )
 from wattest.cli.options import Parser
-from wattest.errors import StoreError, WattestError
+from wattest.errors import StoreError, WattestError, one_line
 
 EXIT_BUG = 4
 EXIT_INTERRUPTED = 130
@@ -135,8 +135,7 @@ def _dispatch(argv: Sequence[str] | None) -> int:
 
 
 def _complain(message: str) -> None:
-    line = " ".join(message.split())
-    print(f"wattest: {line}", file=sys.stderr)
+    print(f"wattest: {one_line(message)}", file=sys.stderr)
 
 
 def _silence_stdout() -> None:

@@ -61,6 +61,7 @@ class TalkingNode(SampleNode):
         self.serial = serial or self.serial
         self.cfg = cfg
         self.command_key = command_key
+        self.software = "wattest-node"
         self.seqs = [0, 0, 0]
         self.journal: list[bytes] = []
         self.acknowledged = 0
@@ -105,7 +106,7 @@ class TalkingNode(SampleNode):
         if nonce is not None:
             claims[10] = nonce
         if ueid is not None:
-            claims |= {256: ueid, 270: "wattest-node", 271: ["0.1.0"]}
+            claims |= {256: ueid, 270: self.software, 271: ["0.1.0"]}
         data = seal_sign1(self.kid, cbor.encode(claims), self._sign)
         self.prev = sha256(data).digest()
         self.journal.append(data)

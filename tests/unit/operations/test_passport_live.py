@@ -107,6 +107,16 @@ def facts(home: Home) -> BoardFacts:
         return passport.facts(CHIP_ID)
 
 
+def test_node_that_names_another_nodes_chip_writes_nothing_into_its_passport(home: Home) -> None:
+    """Goal: a node that lies about its chip under its own key re-keys nobody else."""
+    owner, liar = TalkingNode(1), TalkingNode(2)
+    told(home, started(), logged(boot(owner)), finished())
+    before = facts(home)
+    lie = finding(FindingCode.WRONG_CHIP, Severity.ERROR)
+    told(home, started(), logged(boot(liar, cause=3), lie), finished())
+    assert facts(home) == before
+
+
 def test_boot_record_brings_reset_key_firmware_and_place_into_the_passport(home: Home) -> None:
     node = TalkingNode(cfg=bytes.fromhex("0f" * 16))
     record = boot(node, cause=3, torn=12)

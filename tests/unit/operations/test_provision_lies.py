@@ -111,6 +111,13 @@ def test_honest_node_is_believed() -> None:
     assert identity.fingerprint.replace(" ", "").startswith(node.kid.hex())
 
 
+def test_name_of_the_firmware_cannot_paint_over_the_fingerprint() -> None:
+    """Goal: what a person compares is shown as it is, whatever else the node says."""
+    node = ShowingNode()
+    node.software = "node\r\nfingerprint  0000\x1b[2A" + "x" * 200
+    assert meet(node).software == (r"node fingerprint 0000\x1b[2A" + "x" * 200)[:64]
+
+
 def test_backlog_does_not_keep_a_node_from_answering() -> None:
     node = ShowingNode()
     for _ in range(40):

@@ -42,6 +42,7 @@ from wattest.operations.commission.flash_events import (
     Moved,
     Step,
 )
+from wattest.operations.commission.passport import version_of
 from wattest.operations.commission.scan import slot_of
 from wattest.operations.commission.turn import port_turn
 from wattest.operations.console.lease import Lease, port_lease
@@ -306,7 +307,6 @@ class _Flashing:
 
     def _note_flashed(self, seen: BootSeen) -> None:
         board = self._options.board
-        versions = seen.record.boot.software_versions if seen.record.boot else None
         self._note(
             PassportEvent.FLASHED,
             {
@@ -317,7 +317,7 @@ class _Flashing:
                 "micropython_sha256": self._micropython.sha256,
                 "micropython": self._micropython.version or self._micropython.name,
                 "cfg": seen.record.cfg.hex(),
-                "version": " ".join(versions or ()),
+                "version": version_of(seen.record.boot),
                 "kid": seen.record.kid.hex(),
             },
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wattest.boards import Board, node_config
-from wattest.errors import ConfigError, VerificationError
+from wattest.errors import ConfigError, VerificationError, one_line
 from wattest.flashing import build_firmware
 from wattest.operations.commission.interview import Interview
 from wattest.operations.commission.onboard import BoardFacts
@@ -23,6 +23,7 @@ from wattest.wire import Enrolment, EnrolmentKind, Record, kid_of, spki_der
 CFG_BYTES: Final = 16
 _EUI48: Final = b"\x02"
 _EMULATED_UEID: Final = 1
+_SOFTWARE_CHARS: Final = 64
 _GROUP_CHARS: Final = 4
 _DIFFERENCES_SHOWN: Final = 4
 _DECISIVE: Final = (
@@ -106,7 +107,10 @@ def cfg_of_manifest(path: Path, board: Board) -> bytes:
         manifest = json.loads(path.read_bytes())
         name, cfg = manifest["board"], bytes.fromhex(manifest["cfg"])
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise ConfigError(f"cannot be read as a manifest: {exc}", path=str(path)) from exc
+        why = (exc.strerror or "").lower() if isinstance(exc, OSError) else "is no manifest"
+        raise ConfigError(
+            f"cannot be read: {why}", path=str(path), hint="`wattest build` writes manifest.json"
+        ) from exc
     if name != board.name:
         raise ConfigError(f"a manifest of {board.name} expected, got {name}", path=str(path))
     if len(cfg) != CFG_BYTES:
@@ -160,7 +164,7 @@ def prove(
         cfg=cfg,
         ueid=ueid,
         chip_id=facts.chip_id,
-        software=" ".join((name, *versions)).strip(),
+        software=one_line(" ".join((name, *versions)))[:_SOFTWARE_CHARS],
         kind=kind_of(board, facts, ueid),
         backlog=hello.next_position - hello.unacknowledged_position,
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from wattest.errors import UsageError
+from wattest.errors import UsageError, one_line
 from wattest.operations.commission.home import Home
 from wattest.store import BoardEntry, BoardFacts, Event, Passport, PassportEvent
+from wattest.wire.record import BootClaims
 
 LIFE_EVENTS: Final = {
     "repair": PassportEvent.REPAIR,
@@ -25,6 +26,7 @@ _EUI48_UEID_BYTES: Final = 7
 _EUI48_MARK: Final = 2
 _LIST_HINT: Final = "see `wattest boards passport`"
 _TEXT_CHARS_MAX: Final = 1000
+_VERSION_CHARS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,12 @@ def chip_id_of(ueid: bytes | None) -> str | None:
     if ueid is None or len(ueid) != _EUI48_UEID_BYTES or ueid[0] != _EUI48_MARK:
         return None
     return ueid[1:].hex()
+
+
+def version_of(claims: BootClaims | None) -> str:
+    """Return the firmware version that a boot record states, one line; ``""`` without one."""
+    versions = claims.software_versions if claims is not None else None
+    return one_line(" ".join(versions or ()))[:_VERSION_CHARS_MAX]
 
 
 def known_boards(home: Home) -> list[BoardEntry]:

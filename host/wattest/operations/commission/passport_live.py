@@ -13,7 +13,7 @@ from typing import Final
 from wattest.boards import load_board
 from wattest.errors import ConfigError, StoreError
 from wattest.operations.commission.home import Home
-from wattest.operations.commission.passport import chip_id_of
+from wattest.operations.commission.passport import chip_id_of, version_of
 from wattest.operations.events import (
     ConsolePrinted,
     RecordLogged,
@@ -24,7 +24,7 @@ from wattest.operations.events import (
 )
 from wattest.store import Passport, PassportEvent
 from wattest.system import utc_ms
-from wattest.verify import Finding, Severity
+from wattest.verify import Finding, FindingCode, Severity, Verdict
 from wattest.wire import Record
 
 FAILURES_MAX: Final = 100
@@ -106,7 +106,8 @@ class PassportKeeper:
                 self._begin(event)
             case RecordLogged():
                 assert event.verdict.record is not None, "only parsed records are logged"
-                self._learn(event.node, event.verdict.record)
+                if not _is_of_another_chip(event.verdict):
+                    self._learn(event.node, event.verdict.record)
                 self._note_failures(event.node, event.verdict.findings)
             case RecordRefused():
                 self._note_failures(event.node, event.verdict.findings)
@@ -137,12 +138,11 @@ class PassportKeeper:
         assert record.event is not None, "only a boot event states the hardware"
         cause = reset_cause(board, record.event.fields.get(_CAUSE, 0))
         torn = record.event.fields.get(_TORN_BYTES, 0)
-        boot = record.boot
         detail: dict[str, str | int | bool | None] = {
             **who,
             "cause": cause,
             "cfg": record.cfg.hex(),
-            "version": " ".join(boot.software_versions or ()) if boot is not None else "",
+            "version": version_of(record.boot),
         }
         if torn:
             detail["torn_bytes"] = torn
@@ -227,6 +227,14 @@ def reset_cause(board: str, value: int) -> str:
     except ConfigError:
         causes = ()
     return " or ".join(name for name, each in causes if each == value) or f"cause {value}"
+
+
+def _is_of_another_chip(verdict: Verdict) -> bool:
+    """Tell whether a boot record names a chip that its key was not enrolled for.
+
+    A node may name any chip: what it says goes into no passport but its own.
+    """
+    return any(finding.code is FindingCode.WRONG_CHIP for finding in verdict.findings)
 
 
 def _name(record: Record) -> str:
