@@ -21,6 +21,7 @@ from wattest.session import HelloReceived, RecordReceived, Session
 from wattest.wire import Op, Record, parse_record
 
 S = 1_000_000_000
+EPOCH_MS = 1_781_524_800_000
 _PATIENCE_NS = 3 * S
 _SLICE_NS = S // 50
 FIRMWARE = ROOT / "firmware" / "stimulus"
@@ -119,7 +120,7 @@ class PlayedBench:
         self.wire = Wire(self.stimulus)
         self.records: list[Record] = []
         self._session = Session(self.node.expected.command_key)
-        self._greeted = False
+        self.public_key = b""
 
     def start(self) -> StimulusBoard:
         """Switch both on, and wait until the node is ready."""
@@ -128,8 +129,10 @@ class PlayedBench:
         self.node.board.power_on()
         self._session.hello()
         self._send()
+        self.run_s(3)
+        self._session.command(Op.SET_TIME)
+        self._send()
         run_to(self.stimulus, PRE_ROLL_NS)
-        assert self._greeted
         return StimulusBoard(self.wire)
 
     def say_that_it_is_played(self) -> None:
@@ -144,6 +147,11 @@ class PlayedBench:
 
     def run_s(self, seconds: float) -> None:
         run_to(self.stimulus, self.world.now_ns + int(seconds * S))
+
+    @property
+    def now_ms(self) -> int:
+        """UTC."""
+        return EPOCH_MS + self.world.now_ns // 1_000_000
 
     def now_ns(self) -> int:
         """The clock to play in."""
@@ -170,15 +178,16 @@ class PlayedBench:
         self.bench.close()
 
     def _send(self) -> None:
-        data = self._session.data_to_send(self.world.now_ns // 1_000_000)
+        data = self._session.data_to_send(self.now_ms)
         if data:
             self.node.board.feed(data)
 
     def _listen(self, t_ns: int, data: bytes) -> None:
-        for event in self._session.receive(data, t_ns // 1_000_000):
+        for event in self._session.receive(data, self.now_ms):
             if isinstance(event, RecordReceived):
                 record = parse_record(event.data)
                 self.records.append(record)
                 self._session.acknowledge(event.position, record.digest)
-            self._greeted = self._greeted or isinstance(event, HelloReceived)
+            elif isinstance(event, HelloReceived):
+                self.public_key = event.hello.public_key
         self.world.call_at(t_ns, self._send)

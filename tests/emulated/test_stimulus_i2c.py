@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from board_harness import Bench
 from stimulus_harness import PlayedBench, profile
+from test_sensor_parts import HOT, MAIN
 
 from tidy_rules import ROOT
 from wattest.emulator.board import BoardWiring, EmulatedBoard, I2cWiring
@@ -236,3 +237,23 @@ def test_a_scenario_run_refuses_a_board_that_only_another_board_can_play(tmp_pat
     scenario = SCENARIO.format(board=played_board(tmp_path))
     with pytest.raises(ConfigError, match="got one that a second board plays"):
         prepare(parse_scenario(scenario, str(tmp_path / "s.toml")))
+
+
+def test_hot_path_of_a_played_sensor_allocates_nothing_under_a_locked_heap(
+    bench: PlayedBench,
+) -> None:
+    block = "".join(f"            {text}\n" for text in HOT.strip().splitlines())
+    bench.node.board.install({"main.py": MAIN.replace("            node.run()\n", block).encode()})
+    said = bytearray()
+    bench.node.board.on_output(lambda _t, data: said.extend(data))
+    bench.stimulus.power_on()
+    bench.run_s(2)
+    StimulusBoard(bench.wire).apply(3_600_000_000)
+    bench.node.board.power_on()
+    bench.run_s(25)
+    lines = said.decode().splitlines()
+    line = next(line for line in lines if line.startswith("samples"))
+    assert line.startswith("samples 12 G caught 1 milliwh"), line
+    assert 10_000 <= int(line.split()[-1]) <= 14_000
+    free = next(line for line in lines if line.startswith("heap free: "))
+    assert int(free.split()[2]) >= 24 * 1024

@@ -136,12 +136,13 @@ class Played:
         energy = (_long(block, 8) - self._base) & _MASK
         power_exported = block[1] & 1 != 0
         if energy >= _HALF:
-            energy = min(_MASK + 1 - energy, _ENERGY_MAX)
+            energy = min(_MASK - energy + 1, _ENERGY_MAX)
             self._base = (self._base - energy) & _MASK
             self.exporting = True
         else:
             energy = min(energy, _ENERGY_MAX)
-            self._base = (self._base + energy) & _MASK
+            # Not base + energy, which may be too large for a small int.
+            self._base = (self._base - _MASK - 1 + energy) & _MASK
             self.exporting = power_exported and not energy
         self.energy = energy
         self.counts = _long(block, 4) * 2 // self._halves_per_count
