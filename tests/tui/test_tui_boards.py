@@ -16,6 +16,7 @@ from wattest.errors import FlashError, StoreError
 from wattest.link.holder import Holder, Holders
 from wattest.operations.commission.flash_events import ChipFound, Flashed, Interrupted, Moved, Step
 from wattest.operations.commission.home import Home
+from wattest.operations.commission.passport import LIFE_EVENTS
 from wattest.operations.commission.provision_events import (
     Candidate,
     Declined,
@@ -236,6 +237,20 @@ def test_what_goes_wrong_stands_in_the_panel(
     used(home, steps)
 
 
+def test_what_to_do_next_is_not_cut_off_at_the_edge_of_the_panel(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flashing(monkeypatch, FlashError("words " * 20 + "at last", hint="hold the BOOT button"))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        await settled(pilot, lambda: "BOOT button" in shown(pilot, "work"))
+        width = pilot.app.screen.query_one("#work").content_size.width
+        assert max(len(line) for line in shown(pilot, "work").splitlines()) <= width
+
+    used(home, steps)
+
+
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_node_is_enrolled_only_after_a_person_said_yes(
     home: Home, monkeypatch: pytest.MonkeyPatch, yes: bool
@@ -302,6 +317,20 @@ def test_a_life_event_is_noted_in_words(home: Home) -> None:
     used(home, steps)
     with Passport(home.passport) as passport:
         assert passport.events(CHIP)[-1].kind == "repair"
+
+
+def test_a_life_event_that_is_left_is_not_noted(home: Home) -> None:
+    """Goal: who thinks better of retiring a board has not retired it."""
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await pilot.press("n", *["down"] * list(LIFE_EVENTS).index("retire"), "enter")
+        assert isinstance(pilot.app.screen, Words)
+        await pilot.press("escape")
+        await settled(pilot, lambda: not isinstance(pilot.app.screen, Words))
+
+    used(home, steps)
+    with Passport(home.passport) as passport:
+        assert [event.kind for event in passport.events(CHIP)] == ["flashed"]
 
 
 def test_a_scan_that_fails_is_one_line_and_the_screen_goes_on(home: Home) -> None:

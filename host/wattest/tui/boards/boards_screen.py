@@ -73,6 +73,7 @@ class BoardsScreen(Screen[None]):
         self._scanner = scanner
         self._ports: tuple[FoundPort, ...] = ()
         self._known: list[BoardEntry] = []
+        self._rows: list[tuple[str, ...]] = []
         self._remarks: tuple[str, ...] = ()
         self._trouble = ""
         self._selected = ""
@@ -133,10 +134,14 @@ class BoardsScreen(Screen[None]):
         self._show()
 
     def _fill(self) -> None:
+        rows = [paint.port_row(port, self._known) for port in self._ports]
+        if rows == self._rows:
+            return  # a table that is filled anew moves its cursor over the first row
+        self._rows = rows
         table = self.query_one(DataTable)
         table.clear()
-        for port in self._ports:
-            table.add_row(*paint.port_row(port, self._known), key=port.address)
+        for row in rows:
+            table.add_row(*row, key=row[0])
         addresses = [port.address for port in self._ports]
         if self._selected in addresses:
             table.move_cursor(row=addresses.index(self._selected))
@@ -247,8 +252,10 @@ class BoardsScreen(Screen[None]):
             return
 
         def keep(event: str, text: str | None) -> None:
+            if text is None:
+                return
             try:
-                note_life(self._home, story.facts.chip_id, event, at_ms=utc_ms(), text=text or "")
+                note_life(self._home, story.facts.chip_id, event, at_ms=utc_ms(), text=text)
             except WattestError as exc:
                 self._trouble = str(exc)
             self._read_story()
@@ -315,7 +322,8 @@ class BoardsScreen(Screen[None]):
         passport.update(paint.passport_text(self._story, utc_ms(), self._port))
         work = self.query_one("#work", Panel)
         work.border_title = paint.job_title(self._job)
-        work.update(paint.job_text(self._job, work.content_size.height))
+        size = work.content_size
+        work.update(paint.job_text(self._job, size.height, size.width))
         console = self.query_one("#console", Panel)
         console.border_title = paint.console_title(self._tap)
         size = console.content_size

@@ -53,7 +53,7 @@ class Choice(ModalScreen[str | None]):
 
 
 class Words(ModalScreen[str | None]):
-    """Asks for a line of text; None when somebody leaves it."""
+    """Asks for a line of text, which may be empty; None when somebody leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 
@@ -70,7 +70,7 @@ class Words(ModalScreen[str | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it."""
-        self.dismiss(event.value.strip() or None)
+        self.dismiss(event.value.strip())
 
     def action_leave(self) -> None:
         """Keep nothing."""

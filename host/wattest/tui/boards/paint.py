@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from wattest.tui.boards.words import candidate_lines
 
 HEAD = ("port", "board", "chip id", "node", "state")
 _BAR = 30
+_WIDTH_MIN = 20
 _STYLES = {
     ItemKind.TEXT: "",
     ItemKind.FRAME: "cyan",
@@ -46,10 +48,10 @@ def head_line(home: str, ports: int, remarks: Sequence[str], trouble: str) -> Te
     """Return the first line: where we are, or what is wrong."""
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" boards ", "bold")
-    text.append(f"{ports} {'port' if ports == 1 else 'ports'}, home {home}")
     if trouble:
-        text.append(f"   {trouble}", "bold red")
-    elif remarks:
+        return text.append(trouble, "bold red")
+    text.append(f"{ports} {'port' if ports == 1 else 'ports'}, home {home}")
+    if remarks:
         text.append(f"   {remarks[0]}", "yellow")
     return text
 
@@ -75,11 +77,16 @@ def story_text(story: BoardStory, now_ms: int) -> Text:
     return Text.from_ansi("\n".join(story_lines(story, now_ms)))
 
 
-def job_text(job: Job | None, height: int) -> Text:
-    """Return what the panel of the work shows: its newest lines, and who waits for a yes."""
+def job_text(job: Job | None, height: int, width: int) -> Text:
+    """Return what the panel of the work shows: its newest lines, and who waits for a yes.
+
+    What went wrong is wrapped: what to do next stands at its end.
+    """
     if job is None:
         return Text("nothing is being done", "dim")
-    lines: list[Text] = [Text(line.text, line.style) for line in job.lines]
+    lines: list[Text] = [
+        Text(part, line.style) for line in job.lines for part in _wrapped(line.text, width)
+    ]
     if job.total:
         lines.append(_bar(job.done, job.total))
     if job.candidate is not None:
@@ -113,7 +120,7 @@ def console_text(tap: Tap | None, height: int, width: int) -> Text:
         return Text("c shows what the board says", "dim")
     lines = list(_console_lines(tap.items, width))
     if tap.trouble:
-        lines.append(Text(tap.trouble, "bold red"))
+        lines += [Text(part, "bold red") for part in _wrapped(tap.trouble, width)]
     return Text("\n").join(lines[-max(height, 1) :])
 
 
@@ -129,8 +136,12 @@ def _console_lines(items: Iterable[Item], width: int) -> Iterable[Text]:
         moment = datetime.fromtimestamp(item.utc_ms / 1000, UTC)
         text = Text(f"{moment:%H:%M:%S} ", "dim", no_wrap=True)
         text.append(item.text, _STYLES[item.kind])
-        text.truncate(max(width, 20), overflow="ellipsis")
+        text.truncate(max(width, _WIDTH_MIN), overflow="ellipsis")
         yield text
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, _WIDTH_MIN), break_on_hyphens=False)
 
 
 def _bar(done: int, total: int) -> Text:

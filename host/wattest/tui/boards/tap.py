@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from wattest.errors import WattestError
@@ -63,18 +63,20 @@ class Tap:
 
     def send(self, data: bytes) -> str:
         """Give bytes to the board; return why not, or ``""``."""
-        return self._guarded(self._watcher.send(data) for _ in (0,))
+        return _why_not(lambda: self._watcher.send(data))
 
     def reset(self) -> str:
         """Reset the board; return why not, or ``""``."""
-        return self._guarded(self._watcher.reset() for _ in (0,))
+        return _why_not(self._watcher.reset)
 
     def close(self) -> None:
         """Stop following."""
         self._stack.close()
 
-    def _guarded(self, answers: Iterator[str]) -> str:
-        try:
-            return next(answers)
-        except WattestError as exc:
-            return str(exc)
+
+def _why_not(ask: Callable[[], str]) -> str:
+    """Return why the board was not given what was asked, or ``""``."""
+    try:
+        return ask()
+    except WattestError as exc:
+        return str(exc)
