@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ class PassportEvent(StrEnum):
     """
 
     SEEN = "seen"
-    FLASHED = "flashed"  # image_sha256, micropython_sha256, micropython, cfg, version
+    FLASHED = "flashed"  # image_sha256, micropython_sha256, micropython, cfg, version, kid
     FLASH_FAILED = "flash_failed"  # reason
     PROVISIONED = "provisioned"  # kid, cfg
     REKEYED = "rekeyed"  # kid
@@ -186,7 +186,7 @@ class BoardFacts:
     @property
     def kid(self) -> str:
         """Identifier of the key in force, hex; ``""`` if there is none."""
-        return self.keys[-1].kid if self.keys and self.keys[-1].until_ms is None else ""
+        return _key_in_force(self.keys)
 
 
 def fold(chip_id: str, events: Iterable[Event]) -> BoardFacts:
@@ -255,10 +255,15 @@ class _Story:
             life=tuple(self.life),
         )
 
+    @property
+    def _kid(self) -> str:
+        return _key_in_force(self.keys)
+
     def flashed(self, event: Event) -> None:
         self._forget_image()
         self._keep(event, "image_sha256", "micropython_sha256", "micropython")
-        if self.state is not BoardState.ENROLLED:
+        # Under a new key of its own making it is a node that nobody has enrolled yet.
+        if self.state is not BoardState.ENROLLED or _text(event, "kid") not in {"", self._kid}:
             self.state = BoardState.FLASHED
 
     def flash_failed(self, _event: Event) -> None:
@@ -267,13 +272,12 @@ class _Story:
     def keyed(self, event: Event) -> None:
         self.state = BoardState.ENROLLED
         kid = _text(event, "kid")
-        if kid and not (self.keys and self.keys[-1].until_ms is None and self.keys[-1].kid == kid):
+        if kid and kid != self._kid:
             self._end_key(event.at_ms)
             self.keys.append(KeyUse(kid=kid, since_ms=event.at_ms, until_ms=None))
 
     def retired(self, event: Event) -> None:
-        current = self.keys[-1].kid if self.keys and self.keys[-1].until_ms is None else ""
-        if _text(event, "kid") not in {"", current}:
+        if _text(event, "kid") not in {"", self._kid}:
             return  # an earlier key of the board; the one in force stays so
         self._end_key(event.at_ms)
         self.state = BoardState.RETIRED
@@ -332,6 +336,10 @@ _CHANGES: Mapping[str, Callable[[_Story, Event], None]] = {
     PassportEvent.FAILURE: _Story.failed,
     PassportEvent.WEAR: _Story.worn,
 }
+
+
+def _key_in_force(keys: Sequence[KeyUse]) -> str:
+    return keys[-1].kid if keys and keys[-1].until_ms is None else ""
 
 
 def _text(event: Event, name: str) -> str:

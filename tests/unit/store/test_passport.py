@@ -111,6 +111,17 @@ def test_flashing_leaves_an_enrolled_board_enrolled_and_retiring_ends_its_key(pa
         assert passport.facts(A).state is BoardState.FLASHED
 
 
+def test_board_that_made_a_new_key_when_flashed_is_not_enrolled(path: Path) -> None:
+    with Passport(path) as passport:
+        passport.note(A, "provisioned", {"kid": "k1"}, at_ms=1)
+        passport.note(A, "flashed", {"image_sha256": "aa", "kid": "k1"}, at_ms=2)
+        assert passport.facts(A).state is BoardState.ENROLLED
+        passport.note(A, "flashed", {"image_sha256": "bb", "kid": "k2"}, at_ms=3)
+        assert passport.facts(A).state is BoardState.FLASHED
+        passport.note(A, "rekeyed", {"kid": "k2"}, at_ms=4)
+        assert passport.facts(A).state is BoardState.ENROLLED
+
+
 def test_retiring_an_earlier_key_leaves_the_one_in_force(path: Path) -> None:
     with Passport(path) as passport:
         passport.note(A, "provisioned", {"kid": "k1"}, at_ms=1)
