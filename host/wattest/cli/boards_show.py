@@ -165,7 +165,7 @@ def story_lines(story: BoardStory, now_ms: int) -> Iterator[str]:
     yield from _entry("seen", f"{moment(facts.first_seen_ms)} to {moment(facts.last_seen_ms)}")
     yield from _firmware_lines(facts)
     if not facts.keys:
-        yield from _entry("key", "none")
+        yield from _entry("key", "none enrolled")
     for place, key in enumerate(reversed(facts.keys)):
         until = "now" if key.until_ms is None else day(key.until_ms)
         yield from _entry("" if place else "key", f"{key.kid}  {day(key.since_ms)} to {until}")

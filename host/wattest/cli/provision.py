@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EXIT_DECLINED = 1
 _CFG_BYTES = 16
 _FINGERPRINT_LINE = 39
+_INTERRUPTED = "interrupted: the board meters on; the same command goes on from there"
 _TEST_NOTE = "every statement that rests on it says TEST"
 
 _DESCRIPTION = """\
@@ -121,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
                 ended = _follow(events)
         except Stopped:
             raise KeyboardInterrupt("stopped: nothing was enrolled; the board meters on") from None
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_INTERRUPTED) from None
     return _tell(ended, args)
 
 
@@ -136,7 +139,9 @@ def _options(args: argparse.Namespace) -> ProvisionOptions:
         raise UsageError("provision: --cfg and --manifest exclude each other")
     for option, text in (("--name", args.name), ("--asset", args.asset)):
         if text is not None and not (text.isprintable() and 1 <= len(text.strip()) <= 64):
-            raise UsageError(f"provision: {option}: expected 1 to 64 characters, got {text!r}")
+            raise UsageError(
+                f"provision: {option}: expected 1 to 64 printable characters, got {text!r}"
+            )
     return ProvisionOptions(
         port=args.port,
         home=Home.find(args.home),
@@ -257,8 +262,8 @@ def _tell(ended: Enrolled | Declined, args: argparse.Namespace) -> int:
             }
         )
         return 0
-    how = "the ledger held it already" if ended.index is None else f"entry {ended.index}"
-    print(f"enrolled     {candidate.serial}, key {candidate.kid.hex()}, {how} of {ended.out}")
+    how = "as before in" if ended.index is None else f"entry {ended.index} of"
+    print(f"enrolled     {candidate.serial}, key {candidate.kid.hex()}, {how} {ended.out}")
     print(f"collect      wattest tui --live --ports {ended.ports} --out {ended.out}")
     print(good(f"PASS: {candidate.name} proved who it is"))
     return 0

@@ -113,7 +113,8 @@ def _name(process: Path) -> str:
     name = short
     if words and Path(words[0]).name.startswith("python"):
         module = words.index("-m") + 1 if "-m" in words else len(words)
-        script = next((word for word in words[1:] if not word.startswith("-")), short)
-        name = words[module] if module < len(words) else Path(script).name
+        script = next((word for word in words[1:] if word == "-c" or word[:1] != "-"), "-c")
+        typed = short if script == "-c" else Path(script).name
+        name = words[module] if module < len(words) else typed
     clean = "".join(char for char in name if char.isprintable())
     return clean[:_NAME_CHARS_MAX] or short

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, Self
 import serial
 
 from wattest.errors import LinkClosed, LinkError, LinkTimeout
+from wattest.link.holder import holders
 from wattest.link.lines import open_without_reset, reset
 from wattest.link.scan import find_usb
 
@@ -173,7 +174,7 @@ def open_port(
         else:
             open_without_reset(line)
     except (OSError, ValueError) as exc:
-        raise _refused(address, exc) from exc
+        raise _refused(address, exc, place) from exc
     port = Port(address, line)
     if reset_board:
         try:
@@ -193,13 +194,15 @@ def _open_as_it_is(line: Any) -> None:
         delattr(line, name)
 
 
-def _refused(address: str, exc: OSError | ValueError) -> LinkError:
+def _refused(address: str, exc: OSError | ValueError, place: str) -> LinkError:
     number = exc.errno if isinstance(exc, OSError) else None
     if number == errno.ENOENT or "FileNotFoundError" in str(exc):
-        return LinkError(f"{address}: no such port", hint="is the board plugged in and up?")
+        return LinkError(
+            f"{address or repr(address)}: no such port", hint="is the board plugged in and up?"
+        )
     if "lock port" in str(exc) or number in _IN_USE:
         return LinkError(
-            f"{address}: is in use by another program",
+            f"{address}: is in use by another program{_named(place)}",
             hint="close that program, or give another port",
         )
     if number == errno.EACCES:
@@ -208,6 +211,12 @@ def _refused(address: str, exc: OSError | ValueError) -> LinkError:
             hint="your user needs the group that owns the port, often dialout",
         )
     return LinkError(f"{address}: cannot be opened: {_cause(exc)}")
+
+
+def _named(place: str) -> str:
+    """Return who has a port, in brackets, or nothing where the system does not tell."""
+    found = holders(place).found
+    return f" ({', '.join(f'{each.name}, process {each.pid}' for each in found)})" if found else ""
 
 
 def _cause(exc: BaseException) -> str:

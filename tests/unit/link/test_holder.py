@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from wattest.link import Holder, Holders, holders, holders_of
+from wattest.errors import LinkError
+from wattest.link import Holder, Holders, holders, holders_of, open_port
 
 if not Path("/proc/self/fd").is_dir():
     pytest.skip("this system does not show what processes have open", allow_module_level=True)
 
 HOLDER = """
-import os, sys
+import fcntl, os, sys
 descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
+fcntl.flock(descriptor, fcntl.LOCK_EX)
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -60,6 +62,18 @@ def test_module_that_python_runs_is_called_by_its_name(address: str, tmp_path: P
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
         assert [each.name for each in holders(address).found] == ["grabbing"]
+
+
+def test_program_typed_on_the_command_line_is_called_after_its_interpreter(address: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        assert holders(address).found[0].name.startswith("python")
+        with pytest.raises(LinkError, match=rf"in use by .* \(python.*, process {process.pid}\)"):
+            open_port(address)
 
 
 def test_this_program_does_not_count_and_a_free_or_missing_port_has_nobody(address: str) -> None:

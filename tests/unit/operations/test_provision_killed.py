@@ -245,3 +245,14 @@ def test_due_date_without_a_calibration_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="--due: says until when a calibration holds"):
         provision(Home(tmp_path), due=date(2027, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("certificate.pdf", "no such file"), ("papers", "is a folder")]
+)
+def test_mistyped_path_of_a_certificate_is_not_logged_as_its_words(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "papers").mkdir()
+    with pytest.raises(ConfigError, match=f"--calibration .*{name}: {said}"):
+        provision(Home(tmp_path), calibration=str(tmp_path / name))

@@ -40,7 +40,7 @@ class SocketFront:
             self._listener = _listen(host, port)
         except OSError as exc:
             raise EmulatorError(
-                f"cannot listen on {host}:{port}: {exc.strerror or exc}",
+                f"cannot listen on {host}:{port}: {_reason(exc)}",
                 hint="give another address, or port 0 for one that is free",
             ) from exc
         self._listener.setblocking(False)
@@ -151,6 +151,11 @@ class SocketFront:
                 self._unread.clear()
                 return
             del self._unread[:sent]
+
+
+def _reason(exc: OSError) -> str:
+    """Return why nobody can listen there, without the address that Python puts behind it."""
+    return (exc.strerror or str(exc)).partition(" (while")[0].lower()
 
 
 def _listen(host: str, port: int) -> socket.socket:

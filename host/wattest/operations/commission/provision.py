@@ -55,6 +55,8 @@ from wattest.wire.enrolment import REFERENCE_MAX
 
 NONCE_BYTES: Final = 16
 _MS_PER_S: Final = 1000
+# Endings of files: whoever writes one has mistyped a path, and meant no words.
+_CERTIFICATES: Final = (".pdf", ".txt", ".p7m", ".p7s", ".jpg", ".jpeg", ".png", ".xml", ".json")
 
 Approve = Callable[[Candidate], bool]
 
@@ -365,6 +367,12 @@ def _calibration(options: ProvisionOptions) -> Calibration | None:
         except OSError as exc:
             raise ConfigError(f"cannot be read: {exc.strerror}", path=text) from exc
         text = file.name
+    elif file.is_dir() or file.suffix.lower() in _CERTIFICATES:  # it would be logged for ever
+        raise ConfigError(
+            "is a folder, expected a file" if file.is_dir() else "no such file",
+            path=f"--calibration {text}",
+            hint="give the certificate's file, or its words without the name of a file",
+        )
     if not 1 <= len(text) <= REFERENCE_MAX:
         raise ConfigError(
             f"expected a file, or 1 to {REFERENCE_MAX} characters", path="--calibration"

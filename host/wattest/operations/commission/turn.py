@@ -37,11 +37,14 @@ def port_turn(home: Home, address: str) -> Iterator[None]:
     """
     place = address if ":" in address else str(Path(address).resolve())
     digest = hashlib.sha256(place.encode()).hexdigest()[:_NAME_CHARS]
-    path = home.make() / f"port-{digest}.lock"
+    path = home.make(home.path / "locks") / f"{digest}.lock"
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
-        raise StoreError(f"{path}: cannot be opened: {(exc.strerror or '').lower()}") from exc
+        raise StoreError(
+            f"{path}: cannot be opened: {(exc.strerror or '').lower()}",
+            hint="choose another folder with --home",
+        ) from exc
     try:
         _take(lock, address)
         yield

@@ -67,7 +67,10 @@ class LogWriter:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
-            raise StoreError(f"{folder}: cannot make the folder: {exc.strerror}") from exc
+            raise StoreError(
+                f"{folder}: cannot make the folder: {(exc.strerror or '').lower()}",
+                hint="choose another home with --home",
+            ) from exc
         self._begin(max(segments(folder), default=0) + 1)
 
     @property

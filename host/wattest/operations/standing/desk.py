@@ -195,7 +195,8 @@ class Desk:
             raise ConfigError(
                 "holds boards with other names, firmware or configuration",
                 path=f"--out {out}",
-                hint="use the scenario and version they were made with, or another folder",
+                hint="give the --count, --board or --scenario and the version they were made "
+                "with, or another folder",
             )
         write_bench(out, BenchState(seed=self._seed, starts=self._starts, cfg=cfg))
 
