@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -74,6 +75,16 @@ def changes(seen: list[RunEvent]) -> list[Record]:
     return [r for r in events if r.event is not None and r.event.kind is EventKind.INPUT]
 
 
+def readings(seen: list[RunEvent]) -> list[Record]:
+    """Return the readings among what happened."""
+    records = [record_of(event) for event in seen if isinstance(event, RecordLogged)]
+    return [record for record in records if record.event is None]
+
+
+def inputs_of(seen: list[RunEvent]) -> list[int]:
+    return [int(record.input) for record in readings(seen)]
+
+
 def is_input_event(event: RunEvent) -> bool:
     return isinstance(event, RecordLogged) and bool(changes([event]))
 
@@ -124,6 +135,46 @@ def test_node_is_back_at_its_sensor_whichever_way_it_ends(
     with closing(collect_live(boards.file, out)) as later:
         seen += wait_for(later, is_input_event, "end") if len(changes(seen)) == 1 else []
     assert len(changes(seen)) == 2
+
+
+def test_node_whose_sensor_is_played_states_it_while_it_is_collected(
+    boards: Boards, out: Path
+) -> None:
+    name = boards.file.ports[0].expected.name
+    control = RunControl()
+    with closing(collect_live(boards.file, out, control=control, inputs={name: None})) as events:
+        seen = wait_for(events, is_input_event, "beginning")
+        seen += wait_for(events, lambda event: bool(readings([event])), "reading")
+        assert readings(seen)[-1].input == 2
+        control.stopped = True
+        seen += list(events)
+    with closing(collect_live(boards.file, out)) as later:
+        seen += wait_for(later, is_input_event, "end") if len(changes(seen)) == 1 else []
+    told = [dict(record.event.fields) for record in changes(seen) if record.event is not None]
+    assert told == [{2: 0, 3: 2}, {2: 2, 3: 0}]
+
+
+def test_a_collector_that_is_killed_leaves_the_node_at_its_sensor_within_a_minute(
+    boards: Boards, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "load.toml").write_text(LOAD.replace('"30s"', '"1h"'))
+    command = ["tui", "--live", "--headless", "--ports", str(boards.home), "--out", str(out)]
+    command += ["--home", str(tmp_path / "home"), "--test-input", str(tmp_path / "load.toml")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "wattest.cli.main", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as killed:
+        assert killed.stderr is not None
+        assert any("test input: " in line for line in killed.stderr)
+        assert any("records, ledger of" in line for line in killed.stderr)
+        killed.kill()
+    with closing(collect_live(boards.file, out)) as events:
+        seen = wait_for(events, lambda event: 0 in map(int, inputs_of([event])), "sensor")
+    last = changes(seen)[-1]
+    assert last.event is not None
+    assert dict(last.event.fields) == {2: 1, 3: 0}
 
 
 def test_command_plays_and_says_so(

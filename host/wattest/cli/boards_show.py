@@ -289,6 +289,7 @@ def _sensor_text(board: Board) -> str:
     """Return the sensor and its constants, whatever chip it is."""
     values = dataclasses.asdict(board.sensor)
     chip = str(values.pop("chip")).upper()
+    chip = {"PLAYED": "played by a second board"}.get(chip, chip)
     parts = [_constant(name, value) for name, value in values.items()]
     return ", ".join([chip, *parts])
 
