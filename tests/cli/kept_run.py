@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wattest.ledger import CheckpointSigner, EntryKind, Ledger, NewEntry
-from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
-from wattest.operations.rundir import RunDir
+from wattest.operations.rundir import CHECKPOINT_KEY, RunDir
 from wattest.settlement import (
     Cutoff,
     MeteringNode,

@@ -95,7 +95,7 @@ def test_unexpected_os_error_is_a_bug_too(
         (["ledger"], "the following arguments are required: VERB"),
         (["ledger", "prove", "OUT", "-1"], "-1"),
         (["replay", "x.csv", "--positive", "up"], "invalid choice: 'up'"),
-        (["tui"], "one of the arguments DIR --live is required"),
+        (["tui"], "one of the arguments DIR --live --boards is required"),
     ],
 )
 def test_wrong_call_is_one_line_with_the_way_to_help(

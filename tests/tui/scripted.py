@@ -25,8 +25,7 @@ from wattest.operations.events import (
     RunStarted,
     StatementDrawn,
 )
-from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
-from wattest.operations.rundir import RunDir
+from wattest.operations.rundir import CHECKPOINT_KEY, RunDir
 from wattest.scenario.piecewise import Piecewise
 from wattest.settlement import (
     Cutoff,

@@ -25,6 +25,10 @@ from typing import Any, BinaryIO
 from wattest.errors import ConfigError, StoreError
 
 _FORMAT = 1
+CHECKPOINT_KEY = "checkpoint_key"
+"""Where run.json names the ledger's verifier key, as ``CheckpointVerifier.to_text`` writes it."""
+LIVE_ORIGIN = "wattest/live"
+"""Name of the ledger of a live collection; a run in virtual time names its own."""
 
 
 @dataclass(frozen=True, slots=True)

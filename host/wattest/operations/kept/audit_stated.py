@@ -17,8 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 from wattest.operations.kept.audit_files import Problem
-from wattest.operations.live.folder import LIVE_ORIGIN
-from wattest.operations.rundir import RunDir
+from wattest.operations.rundir import LIVE_ORIGIN, RunDir
 from wattest.units import format_decimal
 from wattest.verify import Finding, FindingCode
 from wattest.wire import Enrolment, Frame, FrameKind, FrameScanner, Record

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from wattest.errors import ConfigError, NoteError
 from wattest.ledger import CheckpointVerifier, LedgerView
-from wattest.operations.rundir import RunDir
+from wattest.operations.rundir import CHECKPOINT_KEY, RunDir
 from wattest.store import SqliteStore
-
-CHECKPOINT_KEY = "checkpoint_key"
-"""Where run.json names the ledger's verifier key, as ``CheckpointVerifier.to_text`` writes it."""
 
 
 def checkpoint_verifier(run: RunDir) -> CheckpointVerifier:

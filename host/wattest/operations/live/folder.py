@@ -16,9 +16,8 @@ from typing import Any, Self
 from wattest import __version__
 from wattest.errors import ConfigError, StoreError
 from wattest.ledger import CheckpointSigner, LedgerView
-from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
 from wattest.operations.private import write_private
-from wattest.operations.rundir import FrameLog, RunDir
+from wattest.operations.rundir import CHECKPOINT_KEY, LIVE_ORIGIN, FrameLog, RunDir
 from wattest.store import SqliteStore
 from wattest.system import entropy
 
@@ -28,7 +27,6 @@ else:
     import fcntl
 
 _KEY_BYTES = 32
-LIVE_ORIGIN = "wattest/live"
 """Origin of the checkpoints of a live collection."""
 
 

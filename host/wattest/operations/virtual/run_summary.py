@@ -11,9 +11,8 @@ from typing import Any
 
 from wattest import __version__
 from wattest.operations.events import NodeTotals, RunFinished, StatementDrawn
-from wattest.operations.kept.ledger_view import CHECKPOINT_KEY
 from wattest.operations.kept.statement_files import statement_files
-from wattest.operations.rundir import RunDir, write_whole
+from wattest.operations.rundir import CHECKPOINT_KEY, RunDir, write_whole
 from wattest.operations.settler import Drawn
 from wattest.operations.virtual.rig import VirtualRig
 from wattest.operations.virtual.totals import Comparison, Metered, compare
