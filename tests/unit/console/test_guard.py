@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
+from ledger_samples import EPOCH_MS, SampleNode
 from wattest.operations.console.guard import BootGuard, FlapGuard
+from wattest.wire import cbor, encode_frame
+from wattest.wire.cose import seal_sign1
+from wattest.wire.message import FrameKind, Hello, RecordFrame, encode_hello, encode_record_frame
+from wattest.wire.record import OBIS_EXPORT, OBIS_IMPORT, OBIS_POWER, OBIS_USE
 
 S = 1_000_000_000
 ROM = b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
@@ -14,6 +21,43 @@ def starts(guard: BootGuard, times: int, *, every_s: int, said: bytes, rom: byte
     for number in range(times):
         notes += guard.take(rom + LOAD + said, number * every_s * S)
     return notes
+
+
+def boot_frame(position: int, bootcount: int) -> bytes:
+    """A frame with the boot record of a start; nobody looks at its signature."""
+    registers = [[OBIS_IMPORT, 0, -3, 30], [OBIS_EXPORT, 0, -3, 30], [OBIS_USE, 0, 0, 7]]
+    body = {
+        1: bootcount,
+        2: 2,
+        3: EPOCH_MS,
+        4: 2,
+        5: 10,
+        6: [*registers, [OBIS_POWER, 0, -3, 27]],
+        7: "G",
+        10: bootcount,
+        11: bytes(32),
+        12: bytes(16),
+        16: 0,
+        17: {1: 1, 2: 1, 3: 60_000, 4: 2, 5: 0},
+    }
+    claims = {2: "WT-1", 267: bootcount, 268: bytes(8), 270: "node", 271: ["1"], -65537: body}
+    data = seal_sign1(sha256(b"guard").digest()[:8], cbor.encode(claims), lambda _: bytes(64))
+    carried = encode_record_frame(RecordFrame(position=position, record=data))
+    return encode_frame(FrameKind.RECORD, carried)
+
+
+def hello_frame(next_position: int) -> bytes:
+    node = SampleNode(1)
+    hello = Hello(
+        kid=node.kid,
+        serial="WT-1",
+        first_position=0,
+        next_position=next_position,
+        unacknowledged_position=0,
+        command_counter=0,
+        public_key=node.spki[-64:],
+    )
+    return encode_frame(FrameKind.HELLO, encode_hello(hello))
 
 
 def test_five_starts_within_a_minute_are_told_once_with_the_last_words_before_each() -> None:
@@ -62,6 +106,20 @@ def test_banner_is_known_however_the_bytes_are_cut() -> None:
         notes += guard.take(bytes((byte,)), S)
     assert len(notes) == 1
     assert notes[0]["before"][-1]["said"] == "no sensor"
+
+
+def test_starts_that_are_seen_by_their_boot_records_alone_are_told() -> None:
+    guard = BootGuard()
+    notes = []
+    for number in range(6):
+        notes += guard.take(hello_frame(number + 1) + boot_frame(number, number + 1), number * S)
+    assert [note["starts"] for note in notes] == [5]
+
+
+def test_journal_full_of_old_starts_is_no_loop() -> None:
+    records = b"".join(boot_frame(number, number + 1) for number in range(20))
+    assert BootGuard().take(hello_frame(30) + records, S) == []
+    assert BootGuard().take(records, S) == []
 
 
 def test_port_that_vanishes_over_and_over_is_told_once_until_it_is_calm() -> None:

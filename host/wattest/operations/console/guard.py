@@ -1,7 +1,8 @@
 """Notices a board that starts over and over, and a port that comes and goes.
 
 Said once; again only after things have been calm for a whole window. A start is what the boot ROM
-prints, or, where its text does not reach the port, a boot record with a new bootcount.
+prints, or, where its text does not reach the port, a boot record with a new bootcount. A journal
+that is sent again is full of boot records of days ago: only the end of it is a start.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, Final
 
 from wattest.errors import DecodeError
 from wattest.units import NS_PER_S
-from wattest.wire import Frame, FrameScanner, Text, parse_record
-from wattest.wire.message import FrameKind
+from wattest.wire import Frame, FrameScanner, Record, Text, parse_record
+from wattest.wire.message import FrameKind, parse_hello, parse_record_frame
 from wattest.wire.record import EventKind
 
 WINDOW_S: Final = 60
@@ -25,6 +26,7 @@ _ROM = re.compile(
     rb"ets [A-Z]|ESP-ROM:|Build:|rst:0x|configsip:|clk_drv:|mode:|load:|entry |SPIWP:|Saved PC:"
 )
 _SLEPT = re.compile(rb"DEEPSLEEP|DSLEEP")  # waking from deep sleep is no trouble
+_NEWEST: Final = 2  # records at the end of a journal that a start may have written
 _CAUSE_SLEPT: Final = 4  # machine.DEEPSLEEP_RESET
 _ADVICE: Final = (
     (r"brownout", "the supply sags: another cable, a powered hub, less load on 3.3 V"),
@@ -91,6 +93,7 @@ class BootGuard:
         self._line = b""
         self._said = ""
         self._bootcount = -1
+        self._next_position: int | None = None
         self._by_rom = False
 
     def take(self, data: bytes, mono_ns: int) -> list[dict[str, Any]]:
@@ -125,12 +128,13 @@ class BootGuard:
         return notes
 
     def _frame(self, frame: Frame, mono_ns: int) -> list[dict[str, Any]]:
-        if frame.kind not in (FrameKind.RECORD, FrameKind.SHOWN):
-            return []
-        body = frame.body[4:] if frame.kind == FrameKind.RECORD else frame.body
         try:
-            record = parse_record(body)
+            if frame.kind == FrameKind.HELLO:
+                self._next_position = parse_hello(frame.body).next_position
+            record = self._record(frame)
         except DecodeError:
+            return []
+        if record is None:
             return []
         event = record.event
         if event is None or event.kind is not EventKind.BOOT:
@@ -141,6 +145,20 @@ class BootGuard:
         if not is_new or self._by_rom or cause == _CAUSE_SLEPT:
             return []
         return self._started(f"reset cause {cause}", mono_ns)
+
+    def _record(self, frame: Frame) -> Record | None:
+        """Return the record of a frame if it may be of now.
+
+        Raises:
+            DecodeError: it holds something else.
+        """
+        if frame.kind == FrameKind.SHOWN:
+            return parse_record(frame.body)
+        if frame.kind != FrameKind.RECORD or self._next_position is None:
+            return None
+        carried = parse_record_frame(frame.body)
+        is_old = carried.position + _NEWEST < self._next_position
+        return None if is_old else parse_record(carried.record)
 
     def _started(self, cause: str, mono_ns: int) -> list[dict[str, Any]]:
         self._starts.append(Start(mono_ns=mono_ns, cause=cause, said=self._said))
