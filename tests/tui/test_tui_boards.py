@@ -357,6 +357,39 @@ def test_a_console_that_cannot_be_opened_says_why(home: Home, tmp_path: Path) ->
     used(home, steps, nowhere)
 
 
+def test_reset_of_a_board_without_control_lines_is_answered(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stays until something else is done: a scan comes every few seconds."""
+
+    class Deaf:
+        address, trouble, ours, items = PORT.address, "", True, ()
+
+        def __init__(self, *_: object) -> None: ...
+
+        def take(self) -> bool:
+            return False
+
+        def reset(self) -> str:
+            return "has no control lines"
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(screen_module, "Tap", Deaf)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await pilot.press("c", "R")
+        assert "no control lines" in shown(pilot, "boards-head")
+        await pilot.press("r")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "no control lines" in shown(pilot, "boards-head")
+        await pilot.press("down")
+        assert "no control lines" not in shown(pilot, "boards-head")
+
+    used(home, steps)
+
+
 def test_the_boards_screen_looks_as_it_did(home: Home, snap_compare) -> None:
     quiet = Home(Path("/home"))
     app = BoardsApp(quiet, lambda: Scan(ports=(PORT, OTHER), remarks=()))

@@ -75,7 +75,8 @@ class BoardsScreen(Screen[None]):
         self._known: list[BoardEntry] = []
         self._rows: list[tuple[str, ...]] = []
         self._remarks: tuple[str, ...] = ()
-        self._trouble = ""
+        self._trouble = ""  # of what was done last; a scan says its own
+        self._scan_trouble = ""
         self._selected = ""
         self._story: BoardStory | None = None
         self._job: Job | None = None
@@ -126,7 +127,7 @@ class BoardsScreen(Screen[None]):
             self.app.call_from_thread(self._scanned, scan, known, trouble)
 
     def _scanned(self, scan: Scan | None, known: list[BoardEntry], trouble: str) -> None:
-        self._trouble = trouble
+        self._scan_trouble = trouble
         if scan is not None:
             self._ports, self._known, self._remarks = scan.ports, known, scan.remarks
             self._fill()
@@ -158,6 +159,7 @@ class BoardsScreen(Screen[None]):
         if address is None or address == self._selected:
             return
         self._selected = address
+        self._trouble = ""
         self._read_story()
         self._show()
 
@@ -227,6 +229,7 @@ class BoardsScreen(Screen[None]):
 
     def _begin(self, job: Job) -> None:
         self._job = job
+        self._trouble = ""
         job.start()
         self._show()
 
@@ -292,11 +295,13 @@ class BoardsScreen(Screen[None]):
         """Give the board a key."""
         if self._tap is not None:
             self._trouble = self._tap.send(text.encode())
+            self._show()
 
     def action_reset(self) -> None:
         """Reset the board with the recorder listening."""
         if self._tap is not None:
             self._trouble = self._tap.reset()
+            self._show()
 
     # ---- the rest ----------------------------------------------------------------------------
 
@@ -314,7 +319,10 @@ class BoardsScreen(Screen[None]):
     def _show(self) -> None:
         """Bring the panels up to date."""
         head = paint.head_line(
-            str(self._home.path), len(self._ports), self._remarks, self._trouble
+            str(self._home.path),
+            len(self._ports),
+            self._remarks,
+            self._trouble or self._scan_trouble,
         )
         self.query_one("#boards-head", Static).update(head)
         self.query_one("#boards-keys", Static).update(paint.key_line(self._job))

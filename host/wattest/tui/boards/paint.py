@@ -11,11 +11,11 @@ from rich.text import Text
 from wattest.cli.boards_show import story_lines
 from wattest.operations.commission.passport import BoardStory
 from wattest.operations.commission.scan import FoundPort
+from wattest.operations.commission.words import candidate_rows
 from wattest.operations.console.view import Item, ItemKind
 from wattest.store import BoardEntry
 from wattest.tui.boards.job import Job, Outcome
 from wattest.tui.boards.tap import Tap
-from wattest.tui.boards.words import candidate_lines
 
 HEAD = ("port", "board", "chip id", "node", "state")
 _BAR = 30
@@ -88,12 +88,12 @@ def job_text(job: Job | None, height: int, width: int) -> Text:
         Text(part, line.style) for line in job.lines for part in _wrapped(line.text, width)
     ]
     if job.total:
-        lines.append(_bar(job.done, job.total))
+        lines.append(_bar(job.done, job.total, width))
     if job.candidate is not None:
         if job.candidate.throw_away:
             question = f"replace key {job.candidate.kid.hex()} of {job.candidate.serial}? y/n"
         else:
-            lines += [Text(f"{word:<12} {what}") for word, what in candidate_lines(job.candidate)]
+            lines += [Text(f"{word:<12} {what}") for word, what in candidate_rows(job.candidate)]
             question = "is this the board in front of you? y/n"
         lines.append(Text(question, "bold yellow"))
     elif job.outcome is None and not job.total:
@@ -144,9 +144,10 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, _WIDTH_MIN), break_on_hyphens=False)
 
 
-def _bar(done: int, total: int) -> Text:
-    filled = _BAR * done // total
+def _bar(done: int, total: int, width: int) -> Text:
+    words = f" {100 * done // total:3d} %  {done} of {total} KiB"
+    length = max(min(_BAR, width - len(words)), 0)
+    filled = length * done // total
     text = Text("█" * filled, "green")
-    text.append("░" * (_BAR - filled), "dim")
-    text.append(f" {100 * done // total:3d} %  {done} of {total} KiB")
-    return text
+    text.append("░" * (length - filled), "dim")
+    return text.append(words)
