@@ -141,6 +141,7 @@ def _follow(events: Iterator[FlashEvent]) -> Flashed:
         KeyboardInterrupt: somebody stopped it.
     """
     from wattest.operations.commission import flash_events as told
+    from wattest.operations.commission.words import said
 
     progress = ProgressLine()
     for event in events:
@@ -151,18 +152,14 @@ def _follow(events: Iterator[FlashEvent]) -> Flashed:
             case told.Moved():
                 text = f"{event.done_bytes // _KIB} of {event.total_bytes // _KIB} KiB"
                 progress.update(event.done_bytes, event.total_bytes or event.done_bytes, text)
-            case told.ChipFound():
-                size = event.flash_bytes >> 20
-                progress.say(f"found {event.chip}, chip {event.chip_id}, {size} MiB of flash")
-            case told.JournalKept():
-                source = ", from the copy kept before" if event.rescued else ""
-                progress.say(f"{event.entries} records of key {event.kid} are kept{source}")
             case told.Interrupted():
                 progress.clear()
                 raise KeyboardInterrupt(event.text)
             case told.Flashed():
                 progress.clear()
                 return event
+            case _:
+                progress.say(said(event))
     raise AssertionError("a flash ends with Flashed or Interrupted")
 
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 EXIT_DECLINED = 1
 _CFG_BYTES = 16
-_FINGERPRINT_LINE = 39
 _INTERRUPTED = "interrupted: the board meters on; the same command goes on from there"
-_TEST_NOTE = "every statement that rests on it says TEST"
 
 _DESCRIPTION = """\
 Make a flashed board a node of your bench. It is given a key for commands, restarted and
@@ -189,9 +187,11 @@ class _Asked:
 
     def approve(self, candidate: Candidate) -> bool:
         """Show and ask; the end of the input is a no."""
+        from wattest.operations.commission.words import candidate_rows
+
         if not candidate.throw_away:
-            for line in _lines(candidate):
-                print(line, file=sys.stderr)
+            for word, what in candidate_rows(candidate):
+                print(f"{word:<12} {what}", file=sys.stderr)
         if self._yes:
             return True
         question = (
@@ -206,38 +206,17 @@ class _Asked:
         return answer.strip().lower() in {"y", "yes"}
 
 
-def _lines(candidate: Candidate) -> Iterator[str]:
-    kind = candidate.kind.name.lower()
-    test = "" if kind == "real" else f": {_TEST_NOTE}"
-    digits = candidate.fingerprint
-    yield f"board        {candidate.board}, {candidate.title}"
-    yield f"chip         {candidate.chip}, {candidate.chip_id}"
-    yield f"node         {candidate.serial}, {kind}{test}"
-    yield f"name         {candidate.name}, metering {candidate.asset}"
-    yield f"firmware     {candidate.software}, cfg {candidate.cfg}"
-    yield f"fingerprint  {digits[:_FINGERPRINT_LINE]}"
-    yield f"             {digits[_FINGERPRINT_LINE + 1 :]}"
-    if candidate.backlog:
-        yield f"holds        {candidate.backlog} records that nobody has collected"
-    if candidate.replaces:
-        yield f"replaces     key {candidate.replaces}: nothing new is accepted under it"
-
-
 def _follow(events: Iterator[ProvisionEvent]) -> Enrolled | Declined:
     """Say on stderr what happens."""
-    from wattest.operations.commission import provision_events as told
+    from wattest.operations.commission.provision_events import Declined, Enrolled
+    from wattest.operations.commission.words import said
 
     progress = ProgressLine()
     for event in events:
-        match event:
-            case told.StepBegun():
-                progress.say(event.what)
-            case told.Collected():
-                progress.say(f"{event.records} records collected under the old key")
-            case told.Declined() | told.Enrolled():
-                return event
-            case _:
-                pass
+        if isinstance(event, Declined | Enrolled):
+            return event
+        if text := said(event):
+            progress.say(text)
     raise AssertionError("provisioning ends with Enrolled or Declined")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from wattest.operations.commission import flash_events as flash
 from wattest.operations.commission import provision_events as provision
 from wattest.operations.commission.words import said
