@@ -57,6 +57,7 @@ def test_new_key_is_an_enrolment_behind_everything_the_old_one_signed(tmp_path: 
     assert isinstance(ended, Enrolled)
     assert new != old
     assert [(c.kid, c.throw_away) for c in asked] == [(old, True), (new, False)]
+    assert asked[0].backlog == 0, "all was collected before"
     (collected,) = [event for event in events if isinstance(event, Collected)]
     assert collected.records >= 3
     first, second = enrolments(home.collected)

@@ -187,19 +187,14 @@ class _Asked:
 
     def approve(self, candidate: Candidate) -> bool:
         """Show and ask; the end of the input is a no."""
-        from wattest.operations.commission.words import candidate_rows
+        from wattest.operations.commission.words import candidate_rows, question
 
         if not candidate.throw_away:
             for word, what in candidate_rows(candidate):
                 print(f"{word:<12} {what}", file=sys.stderr)
         if self._yes:
             return True
-        question = (
-            f"Replace key {candidate.kid.hex()} of {candidate.serial} by a new one? [y/N] "
-            if candidate.throw_away
-            else "Enrol this node? [y/N] "
-        )
-        print(question, end="", file=sys.stderr, flush=True)
+        print(f"{question(candidate)} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
         if not answer.endswith("\n"):
             print(file=sys.stderr)

@@ -115,8 +115,8 @@ class _Work:
             candidate = self._candidate(proven, board)
             yield NodeProven(candidate=candidate)
             if options.new_key:
-                yield from self._collect_all(port, proven)
-                if not self._approve(replace(candidate, throw_away=True)):
+                left = yield from self._collect_all(port, proven)
+                if not self._approve(replace(candidate, throw_away=True, backlog=left)):
                     self._put_back(port)
                     yield Declined(candidate=candidate)
                     return
@@ -184,11 +184,15 @@ class _Work:
         )
         return prove(seen, facts, board, cfg=self._cfg, address=port.address)
 
-    def _collect_all(self, port: Port, proven: Identity) -> Generator[ProvisionEvent]:
-        """Collect what the node holds under a key that is enrolled: a new key begins anew."""
+    def _collect_all(self, port: Port, proven: Identity) -> Generator[ProvisionEvent, None, int]:
+        """Collect what the node holds under a key that is enrolled: a new key begins anew.
+
+        Returns:
+            How many records the node still holds; they would be lost.
+        """
         known = self._desk.key(proven.kid)
         if known is None or known.closed:
-            return
+            return proven.backlog
         yield StepBegun(what="collecting what the node holds")
         count = drain(
             port,
@@ -199,6 +203,7 @@ class _Work:
             stopped=lambda: self._control.stopped,
         )
         yield Collected(records=count)
+        return max(0, proven.backlog - count)
 
     def _rekey(self, port: Port, facts: BoardFacts, board: Board, before: Identity) -> Identity:
         with interrupted(port) as repl:

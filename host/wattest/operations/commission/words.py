@@ -54,3 +54,13 @@ def candidate_rows(candidate: provision.Candidate) -> Iterator[tuple[str, str]]:
         yield "holds", f"{candidate.backlog} records that nobody has collected"
     if candidate.replaces:
         yield "replaces", f"key {candidate.replaces}: nothing new is accepted under it"
+
+
+def question(candidate: provision.Candidate) -> str:
+    """Return what is asked of a person."""
+    if not candidate.throw_away:
+        return "Enrol this node?"
+    lost = ""
+    if candidate.backlog:
+        lost = f" {candidate.backlog} records that nobody has collected will be lost."
+    return f"Replace key {candidate.kid.hex()} of {candidate.serial} by a new one?{lost}"

@@ -11,7 +11,7 @@ from rich.text import Text
 from wattest.cli.boards_show import story_lines
 from wattest.operations.commission.passport import BoardStory
 from wattest.operations.commission.scan import FoundPort
-from wattest.operations.commission.words import candidate_rows
+from wattest.operations.commission.words import candidate_rows, question
 from wattest.operations.console.view import Item, ItemKind
 from wattest.store import BoardEntry
 from wattest.tui.boards.job import Job, Outcome
@@ -90,12 +90,11 @@ def job_text(job: Job | None, height: int, width: int) -> Text:
     if job.total:
         lines.append(_bar(job.done, job.total, width))
     if job.candidate is not None:
-        if job.candidate.throw_away:
-            question = f"replace key {job.candidate.kid.hex()} of {job.candidate.serial}? y/n"
-        else:
+        asked = question(job.candidate)
+        if not job.candidate.throw_away:
             lines += [Text(f"{word:<12} {what}") for word, what in candidate_rows(job.candidate)]
-            question = "is this the board in front of you? y/n"
-        lines.append(Text(question, "bold yellow"))
+            asked = "is this the board in front of you?"
+        lines.append(Text(f"{asked} y/n", "bold yellow"))
     elif job.outcome is None and not job.total:
         lines.append(Text("…", "dim"))
     return Text("\n").join(lines[-max(height, 1) :])
