@@ -87,6 +87,7 @@ class PlayedBench:
         settings: content of the stimulus board's file.
         chip: of the stimulus board.
         buses: I2C buses of the stimulus board, made from those of the node.
+        crystal_ppm: how much too fast the stimulus board's clock runs.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class PlayedBench:
         *,
         chip: str = "esp32",
         buses: Callable[[BenchNode], list[I2cWiring]] = lambda _node: [],
+        crystal_ppm: int = 0,
     ) -> None:
         self.bench = EmulatedBench(seed=5, duration_ns=1 << 60)
         plan = NodePlan(
@@ -113,6 +115,7 @@ class PlayedBench:
             flash=NorFlash(4 << 20),
             wiring=BoardWiring(chip=chip),
             buses=buses(self.node),
+            crystal_ppm=crystal_ppm,
             name="stimulus",
             world=self.world,
         )

@@ -58,13 +58,13 @@ def test_registers_are_the_energy_that_was_played_to_a_pulse(bench: PlayedBench)
 def test_energy_between_two_pulses_is_kept_whatever_the_power_does(bench: PlayedBench) -> None:
     board = bench.start()
     for _ in range(20):  # 100 ms each, far less than a pulse's energy
-        board.apply(9_000_000_000)
+        board.apply(8_000_000_000)
         bench.run_s(0.1)
         board.apply(0)
         bench.run_s(0.3)
     bench.run_s(12)
     board.apply(0)
-    # 9 kW for twenty times 100 ms and an answer: five pulses, and some of a sixth.
+    # 8 kW for twenty times 100 ms and an answer: five pulses, and some of a sixth.
     assert board.milliwh == bench.milliwh[0] == 5 * PULSE_MILLIWH
 
 

@@ -93,7 +93,8 @@ class StimulusBoard:
         Raises:
             LinkError: it is gone, or refuses.
         """
-        answer = self._ask(f"P {round(Fraction(power_uw, _UW_PER_MILLIWATT))}", "OK ")
+        # Of one length, so that large powers are not under way longer than small ones.
+        answer = self._ask(f"P {round(Fraction(power_uw, _UW_PER_MILLIWATT)):+011d}", "OK ")
         try:
             milliwh = int(answer[len("OK ") :])
         except ValueError:
