@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wattest.errors import LinkError, StoreError
+from wattest.link import find_usb
 from wattest.operations.commission.home import Home
 
 if sys.platform == "win32":
@@ -29,13 +30,13 @@ def port_turn(home: Home, address: str) -> Iterator[None]:
 
     Args:
         home: of the bench.
-        address: of the port; a link to a port is that port.
+        address: of the port; a link to a port, or its USB plug or socket, is that port.
 
     Raises:
-        LinkError: another job is at it.
+        LinkError: another job is at it, or it is not plugged in.
         StoreError: the home cannot be used.
     """
-    place = address if ":" in address else str(Path(address).resolve())
+    place = address if "://" in address else str(Path(find_usb(address)).resolve())
     digest = hashlib.sha256(place.encode()).hexdigest()[:_NAME_CHARS]
     path = home.make(home.path / "locks") / f"{digest}.lock"
     try:
