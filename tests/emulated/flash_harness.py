@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from board_harness import SteadyLoad
 from port_harness import Served, serving
 
 from wattest.boards import Board, load_board
@@ -31,16 +32,6 @@ from wattest.store import Event, Passport
 
 MAC = bytes.fromhex("240ac40007a5")
 CHIP_ID = MAC.hex()
-
-
-class SteadyLoad:
-    """288 W at 48 V."""
-
-    def power_mean_uw(self, t0_ns: int, t1_ns: int) -> int:
-        return 288_000_000
-
-    def voltage_mean_uv(self, t0_ns: int, t1_ns: int) -> int:
-        return 48_000_000
 
 
 @dataclass
