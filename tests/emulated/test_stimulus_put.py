@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from port_harness import run_tool, serving
-from stimulus_harness import FIRMWARE
+from stimulus_harness import FIRMWARE, S, stimulus_files
 
 from wattest.cli.main import main
 from wattest.emulator.board import BoardWiring, EmulatedBoard
@@ -66,6 +66,24 @@ def test_files_are_copied_and_a_load_is_played(
     assert float(played["flowed_wh"]) == pytest.approx(float(played["asked_wh"]), abs=1.1)
     rows = (tmp_path / "OUT" / "stimulus.csv").read_text().splitlines()
     assert len(rows) == played["levels"] + 1
+
+
+def test_a_board_that_resets_while_it_plays_fails_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.toml").write_text(SCENARIO)
+    board = EmulatedBoard(load_engine(), flash=NorFlash(4 << 20), wiring=BoardWiring())
+    board.install(stimulus_files(SETTINGS))
+    board.power_on()
+    board.world.run_until(S)
+    with serving(board) as port:
+        port.call(lambda: board.world.call_at(board.world.now_ns + S, board.press_enable))
+        command = ["stimulus", str(tmp_path / "s.toml"), "--board", port.address]
+        assert main([*command, "--step", "500ms"]) == 1
+    board.close()
+    printed = capsys.readouterr().out
+    assert "FAIL: the stimulus board started anew: 1x" in printed
+    assert "the board plays nothing any more" in printed
 
 
 def test_something_else_at_the_port_is_told_in_one_line(

@@ -175,4 +175,4 @@ def _show(played: Played, args: argparse.Namespace) -> None:
     end = "the output is off" if args.board is None else "the board plays nothing any more"
     print(end + (": stopped before the end" if played.stopped else ""))
     if played.resets:
-        print(bad(f"FAIL: the stimulus board started anew, {played.resets} times"))
+        print(bad(f"FAIL: the stimulus board started anew: {played.resets}x"))
