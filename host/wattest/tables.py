@@ -19,6 +19,8 @@ from typing import Final
 from wattest.errors import ConfigError
 from wattest.units import format_decimal, parse_decimal, parse_duration_ns
 
+NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+NAME_EXPECTED: Final = "a name of letters, digits, '-', '_' or '.', at most 32 characters"
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -140,12 +142,7 @@ class Table:
 
     def name(self, key: str, default: str | _Required = REQUIRED) -> str:
         """Return a name: letters, digits, ``-``, ``_`` and ``.``, at most 32 characters."""
-        return self.text(
-            key,
-            default,
-            pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}",
-            expected="a name of letters, digits, '-', '_' or '.', at most 32 characters",
-        )
+        return self.text(key, default, pattern=NAME_PATTERN, expected=NAME_EXPECTED)
 
     def choice(self, key: str, options: Sequence[str], default: str | _Required = REQUIRED) -> str:
         """Return one of a few words."""

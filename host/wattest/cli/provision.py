@@ -128,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> ProvisionOptions:
     from wattest.operations.commission.home import Home
     from wattest.operations.commission.provision_events import ProvisionOptions
+    from wattest.operations.commission.roster import check_node_name
 
     if args.port is None:
         raise UsageError("provision: --port is missing", hint="see `wattest boards scan`")
@@ -136,10 +137,8 @@ def _options(args: argparse.Namespace) -> ProvisionOptions:
     if args.cfg is not None and args.manifest is not None:
         raise UsageError("provision: --cfg and --manifest exclude each other")
     for option, text in (("--name", args.name), ("--asset", args.asset)):
-        if text is not None and not (text.isprintable() and 1 <= len(text.strip()) <= 64):
-            raise UsageError(
-                f"provision: {option}: expected 1 to 64 printable characters, got {text!r}"
-            )
+        if text is not None:
+            check_node_name(option, text)
     return ProvisionOptions(
         port=args.port,
         home=Home.find(args.home),

@@ -96,7 +96,7 @@ class Port:
         except _TROUBLE as exc:
             if data:  # it comes again with the next call, and these bytes would not
                 return bytes(data)
-            raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
+            raise self._vanished(exc) from exc
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``.
@@ -114,7 +114,7 @@ class Port:
                 received_bytes=0,
             ) from exc
         except _TROUBLE as exc:
-            raise LinkClosed(f"{self.address}: the port vanished: {_cause(exc)}") from exc
+            raise self._vanished(exc) from exc
 
     def reset(self) -> None:
         """Reset the board by the control lines, with this port open: nothing it says is missed.
@@ -132,6 +132,11 @@ class Port:
                 f"{self.address}: has no control lines to reset the board by: {_cause(exc)}",
                 hint="reset it by its button",
             ) from exc
+
+    def _vanished(self, exc: Exception) -> LinkClosed:
+        return LinkClosed(
+            f"{self.address}: the port vanished: {_cause(exc)}", hint="check cable and power"
+        )
 
     def close(self) -> None:
         """Let go of the port; nothing if it is closed or gone."""

@@ -116,6 +116,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {k: v for k, v in REAL.items() if k != "command_key_file"} | {"command_key": "11" * 32},
         "command_key_file: expected str",
     ),
+    "an asset no contract can name": ({**REAL, "asset": "heat pump"}, "a name of letters"),
     "no such key file": ({**REAL, "command_key_file": "no.key"}, "cannot be read"),
     "key of another size": ({**EMULATED, "command_key": "11"}, "expected 32 bytes in hex"),
     "cfg that is no hex": ({**REAL, "cfg": "x" * 32}, "cfg: expected 16 bytes in hex"),

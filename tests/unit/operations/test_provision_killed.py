@@ -203,6 +203,15 @@ def test_asset_of_a_key_cannot_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("board")
+@pytest.mark.parametrize("option", ["name", "asset"])
+def test_asset_that_no_contract_could_name_is_not_enrolled(tmp_path: Path, option: str) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(ConfigError, match=f"--{option}: a name of letters.*got 'heat pump'"):
+        provision(home, **{option: "heat pump"})
+    assert enrolments(home.collected) == []
+
+
+@pytest.mark.usefixtures("board")
 def test_serial_of_another_chip_and_name_of_another_board_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

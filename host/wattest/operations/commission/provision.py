@@ -44,7 +44,7 @@ from wattest.operations.commission.provision_events import (
     ProvisionOptions,
     StepBegun,
 )
-from wattest.operations.commission.roster import Roster
+from wattest.operations.commission.roster import Roster, check_node_name
 from wattest.operations.commission.turn import port_turn
 from wattest.operations.console.lease import port_lease
 from wattest.operations.control import RunControl
@@ -234,6 +234,9 @@ class _Work:
         self._roster.check_name(name, proven.chip_id)
         replaced = [key for key in open_keys if key.enrolment.kid != proven.kid]
         own = any(key.enrolment.kid == proven.kid for key in open_keys)
+        asset = options.asset or asset_before or known.get("asset") or name
+        for option, text in (("--name", name), ("--asset", asset)):
+            check_node_name(option, text)
         return Candidate(
             board=board.name,
             title=board.title,
@@ -241,7 +244,7 @@ class _Work:
             chip_id=proven.chip_id,
             serial=proven.serial,
             name=name,
-            asset=options.asset or asset_before or known.get("asset") or name,
+            asset=asset,
             kind=proven.kind,
             kid=proven.kid,
             fingerprint=proven.fingerprint,

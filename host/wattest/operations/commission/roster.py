@@ -8,20 +8,41 @@ killed leaves nothing that the next one cannot go on from.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
 from wattest.errors import ConfigError
 from wattest.operations.commission.home import Home
-from wattest.operations.live.ports import FORMAT
+from wattest.operations.live.ports import FORMAT, reason
 from wattest.operations.private import write_private
 from wattest.system import entropy
+from wattest.tables import NAME_EXPECTED, NAME_PATTERN
 from wattest.wire import Enrolment, EnrolmentKind
 from wattest.wire.keys import public_key_of
 from wattest.wire.message import COMMAND_KEY_BYTES
 
 Entry = dict[str, Any]
 _CHIP_ID: Final = "chip_id"
+_NEW_COMMAND_KEY: Final = "delete it, and the board is given a new one"
+
+
+def check_node_name(option: str, text: str) -> None:
+    """Refuse a name that no contract could mean.
+
+    Args:
+        option: what gives another, ``--name`` or ``--asset``.
+        text: the name.
+
+    Raises:
+        ConfigError: it is of another form.
+    """
+    if re.fullmatch(NAME_PATTERN, text) is None:
+        raise ConfigError(
+            f"{NAME_EXPECTED} expected, got {text!r}",
+            path=option,
+            hint=f"contracts and statements go by it; choose another with {option}",
+        )
 
 
 class Roster:
@@ -74,9 +95,13 @@ class Roster:
         try:
             key = bytes.fromhex(path.read_text("ascii"))
         except (OSError, ValueError) as exc:
-            raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+            raise ConfigError(
+                f"cannot be read: {reason(exc)}", path=str(path), hint=_NEW_COMMAND_KEY
+            ) from exc
         if len(key) != COMMAND_KEY_BYTES:
-            raise ConfigError(f"expected {COMMAND_KEY_BYTES} bytes in hex", path=str(path))
+            raise ConfigError(
+                f"expected {COMMAND_KEY_BYTES} bytes in hex", path=str(path), hint=_NEW_COMMAND_KEY
+            )
         return key
 
     def put(
@@ -135,7 +160,11 @@ def _read(path: Path) -> list[Entry]:
     try:
         boards = json.loads(path.read_bytes())["boards"]
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+        raise ConfigError(
+            f"cannot be read: {reason(exc)}",
+            path=str(path),
+            hint="mend it, or move it away and provision each board again: the ledger knows them",
+        ) from exc
     if not isinstance(boards, list) or not all(isinstance(board, dict) for board in boards):
         raise ConfigError("expected a list of boards", path=str(path), key="boards")
     return boards

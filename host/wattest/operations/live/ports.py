@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from typing import Any
 
 from wattest.errors import ConfigError, LinkError
 from wattest.operations.expected import ExpectedNode
+from wattest.tables import NAME_EXPECTED, NAME_PATTERN
 from wattest.verify import EnrolmentKind
 
 FORMAT = 1
@@ -171,7 +173,7 @@ def read_ports(path: Path) -> PortsFile:
             hint="start boards with `wattest board up`, or write the file for real ones",
         ) from None
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"cannot be read: {exc}", path=str(path)) from exc
+        raise ConfigError(f"cannot be read: {reason(exc)}", path=str(path)) from exc
     top = _Table(document, path=str(path), key="")
     if top.get("format", int) != FORMAT:
         raise top.wrong("format", f"expected {FORMAT}")
@@ -224,6 +226,12 @@ class _Table:
     def has(self, key: str) -> bool:
         return key in self._values
 
+    def name(self, key: str) -> str:
+        value: str = self.get(key, str)
+        if re.fullmatch(NAME_PATTERN, value) is None:  # contracts name assets so
+            raise self.wrong(key, f"expected {NAME_EXPECTED}, got {value!r}")
+        return value
+
     def hex(self, key: str, size_bytes: int) -> bytes:
         text = self.get(key, str)
         try:
@@ -236,6 +244,17 @@ class _Table:
 
     def wrong(self, key: str, message: str) -> ConfigError:
         return ConfigError(message, path=self._path, key=f"{self._key}.{key}".lstrip("."))
+
+
+def reason(exc: Exception) -> str:
+    """Return why a file with JSON or hex in it cannot be read, in words of the file."""
+    if isinstance(exc, OSError):
+        return (exc.strerror or str(exc)).lower()
+    if isinstance(exc, json.JSONDecodeError):
+        return f"line {exc.lineno} is no JSON ({exc.msg.lower()})"
+    if isinstance(exc, UnicodeDecodeError):
+        return "it holds bytes that are no text"
+    return str(exc) if type(exc) is ValueError else "it has another form"
 
 
 def _blank(table: _Table) -> BlankBoard:
@@ -258,8 +277,8 @@ def _port(table: _Table, folder: Path) -> LivePort:
     if not demo and serial.startswith(_DEMO_MARK):
         raise table.wrong("demo", f"expected true: {serial} says that its keys are demo keys")
     expected = ExpectedNode(
-        name=table.get("name", str),
-        asset=table.get("asset", str),
+        name=table.name("name"),
+        asset=table.name("asset"),
         serial=serial,
         board=table.get("board", str),
         kind=kind,
@@ -286,7 +305,7 @@ def _command_key(table: _Table, kind: EnrolmentKind, folder: Path) -> bytes:
     try:
         key = bytes.fromhex(file.read_text("ascii"))
     except (OSError, ValueError) as exc:
-        raise table.wrong("command_key_file", f"cannot be read: {exc}") from exc
+        raise table.wrong("command_key_file", f"{file}: cannot be read: {reason(exc)}") from exc
     if len(key) != _COMMAND_KEY_BYTES:
         raise table.wrong("command_key_file", f"{file}: expected 32 bytes in hex")
     return key
