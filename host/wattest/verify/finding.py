@@ -123,7 +123,6 @@ STEP_OF: Final[dict[FindingCode, int]] = {
 }
 """Number of the step, from 1, that can see each code."""
 
-LAST_STEP_OF_REFUSAL: Final = 3
 LAST_STEP_OF_IDENTITY: Final = 5
 _ALL_PASSED: Final = tuple(
     StepResult(number=number, name=name, outcome=StepOutcome.PASSED)

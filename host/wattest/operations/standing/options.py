@@ -11,7 +11,6 @@ from wattest.emulator.fronts.tcp import LOOPBACK
 from wattest.operations.commission.home import Home
 from wattest.scenario import Scenario
 
-PortLink = Literal["pty", "socket", "rfc2217"]
 BoardLink = Literal["pty", "socket", "rfc2217", "memory"]
 
 
