@@ -79,6 +79,7 @@ class Session:
         self._line_bytes = 0
         self._taken = 0
         self._told = 0
+        self._hellos = 0
         self._boot = b""
         self.garbage = 0
         self.forged = 0
@@ -89,7 +90,7 @@ class Session:
         """Say who and where the node is, and show the record of this boot once it is sealed."""
         journal = self._journal
         body = bytearray(_HELLO_MAX)
-        end = encode_map_head(body, 0, 8)
+        end = encode_map_head(body, 0, 9)
         end = encode_bytes(body, encode_int(body, end, 1), self._kid)
         end = encode_text(body, encode_int(body, end, 2), self._serial)
         end = encode_int(body, encode_int(body, end, 3), journal.first_retained())
@@ -98,6 +99,7 @@ class Session:
         end = encode_int(body, encode_int(body, end, 6), self._keystore.command_counter())
         end = encode_int(body, encode_int(body, end, 7), _PROTOCOL)
         end = encode_bytes(body, encode_int(body, end, 8), self._public)
+        end = encode_int(body, encode_int(body, end, 9), self._hellos)
         self._send(frame.HELLO, memoryview(body)[:end])
         if self._boot:
             self.show(self._boot)
@@ -220,6 +222,7 @@ class Session:
     def _take_hello(self) -> None:
         self._taken = 0
         self._told = 0
+        self._hellos += 1
         self.send_hello()
         self.send_from(self._journal.acknowledged)
 

@@ -46,6 +46,7 @@ class ModelNode:
     out: bytearray = field(default_factory=bytearray)
     next_send: int = 0
     taken: int = 0
+    answers: int = 0
     retry_ms: int = RETRY_MS
     retry_at_ms: int = 0
     hung: bool = False
@@ -68,12 +69,12 @@ class ModelNode:
         self.line.clear()
         self.out.clear()
         self.hung = False
-        self.taken = 0
+        self.taken = self.answers = 0
         self.out += b"rst:0x1 (POWERON_RESET)\r\n"
         self.say_hello()
         self.go_back()
 
-    def say_hello(self) -> None:
+    def say_hello(self, answers: int = 0) -> None:
         fields = {
             1: self.kid,
             2: "MODEL-1",
@@ -83,6 +84,7 @@ class ModelNode:
             6: self.counter,
             7: 1,
             8: self.public,
+            9: answers,
         }
         self.out += frame(2, cbor2.dumps(fields))
 
@@ -131,7 +133,8 @@ class ModelNode:
             return
         if content[0] == 0x10:
             self.taken = 0
-            self.say_hello()
+            self.answers += 1
+            self.say_hello(self.answers)
             self.go_back()
         elif content[0] == 0x11 and hmac.compare_digest(mac(content[:-8], 8), content[-8:]):
             self.prune(int.from_bytes(content[1:5]), content[5:13], now_ms)

@@ -273,6 +273,18 @@ def test_restart_of_the_node_gives_up_commands_and_resynchronises() -> None:
     assert pair.session.unanswered_bytes == 0
 
 
+def test_answer_to_a_hello_said_again_is_no_restart() -> None:
+    """The node speaks first when it has booted, and answers what reached it meanwhile."""
+    pair = Pair(records=3)
+    pair.session.hello()
+    pair.node.hear(pair.session.data_to_send(pair.now_ms))
+    pair.node.say_hello()
+    events = pair.step(3)
+    kinds = [type(e) for e in events if not isinstance(e, TextReceived | RecordReceived)]
+    assert kinds == [HelloReceived]
+    assert {r.position for r in pair.records()} == {0, 1, 2}
+
+
 def test_records_asked_for_again_are_delivered_again() -> None:
     pair = Pair(records=5)
     pair.open()

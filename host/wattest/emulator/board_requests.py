@@ -151,7 +151,7 @@ class BoardRequests:
             return serve(vm, words)
         except WildPointer:
             raise  # the guest ends, as by any wild access
-        except (IndexError, OverflowError, ValueError) as error:
+        except (LookupError, OverflowError, ValueError) as error:
             raise OSError(errno.EINVAL, str(error)) from error
 
     # ---- waiting ------------------------------------------------------------

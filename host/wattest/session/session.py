@@ -234,6 +234,8 @@ class Session:
             return
         self._counter = max(self._counter or 0, hello.command_counter)
         if self._state is not State.GREETING:
+            if hello.answers:  # to a hello that we said again while the first one was on its way
+                return
             self._events.append(NodeRestarted(hello=hello))
             self._greet(Trigger.HELLO)
             return

@@ -105,6 +105,7 @@ class Hello:
         unacknowledged_position: first record not yet acknowledged.
         command_counter: last command counter accepted.
         public_key: x and y, 64 bytes.
+        answers: hello lines answered since boot, this one too; 0: nobody asked, it has booted.
     """
 
     kid: bytes
@@ -114,6 +115,7 @@ class Hello:
     unacknowledged_position: int
     command_counter: int
     public_key: bytes
+    answers: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,7 @@ def encode_hello(hello: Hello) -> bytes:
             6: hello.command_counter,
             7: PROTOCOL,
             8: hello.public_key,
+            9: hello.answers,
         }
     )
 
@@ -185,8 +188,10 @@ def parse_hello(body: bytes) -> Hello:
         raise FrameError("hello", 0, "expected a kid of 8 and a key of 64 bytes")
     if kid_of(spki_der(fields[8])) != fields[1]:
         raise FrameError("hello", 0, "the kid does not belong to the key")
-    if not 0 <= fields[3] <= fields[5] <= fields[4] < _U32_LIMIT or fields[6] < 0:
+    if not 0 <= fields[3] <= fields[5] <= fields[4] < _U32_LIMIT:
         raise FrameError("hello", 0, "expected first <= unacknowledged <= next position")
+    if fields[6] < 0 or fields[9] < 0:
+        raise FrameError("hello", 0, "expected counts of 0 or more")
     return Hello(
         kid=fields[1],
         serial=fields[2],
@@ -195,6 +200,7 @@ def parse_hello(body: bytes) -> Hello:
         unacknowledged_position=fields[5],
         command_counter=fields[6],
         public_key=fields[8],
+        answers=fields[9],
     )
 
 
@@ -224,6 +230,7 @@ _HELLO: Final[dict[int, type]] = {
     6: int,
     7: int,
     8: bytes,
+    9: int,
 }
 
 

@@ -67,6 +67,7 @@ class TalkingNode(SampleNode):
         self.acknowledged = 0
         self.counter = 0
         self.taken = 0
+        self.answers = 0
         self.next_send = 0
         self.out = bytearray()
         self.commands: list[dict[int, Any]] = []
@@ -112,7 +113,7 @@ class TalkingNode(SampleNode):
         self.journal.append(data)
         return data
 
-    def say_hello(self, public_key: bytes = b"") -> None:
+    def say_hello(self, public_key: bytes = b"", *, answers: int = 0) -> None:
         """Say who it is; begin to count anew."""
         self.taken = 0
         self.next_send = self.acknowledged
@@ -124,6 +125,7 @@ class TalkingNode(SampleNode):
             unacknowledged_position=self.acknowledged,
             command_counter=self.counter,
             public_key=public_key or self.spki[-64:],
+            answers=answers,
         )
         self.out += encode_frame(FrameKind.HELLO, encode_hello(hello))
 
@@ -138,7 +140,8 @@ class TalkingNode(SampleNode):
             self.taken += len(line)
             kind, body = parse_line(line)
             if kind == LineKind.HELLO:
-                self.say_hello()
+                self.answers += 1
+                self.say_hello(answers=self.answers)
             elif kind == LineKind.ACK and self._is_ours(kind, body[:-8], body[-8:]):
                 self._prune(int.from_bytes(body[:4]), body[4:12])
             elif kind == LineKind.COMMAND:

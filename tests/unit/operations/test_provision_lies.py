@@ -51,8 +51,8 @@ class ShowingNode(TalkingNode):
         self.refusal = 0
         self.dumb = False
 
-    def say_hello(self, public_key: bytes = b"") -> None:
-        super().say_hello(public_key)
+    def say_hello(self, public_key: bytes = b"", *, answers: int = 0) -> None:
+        super().say_hello(public_key, answers=answers)
         self._show(BOOT, ueid=self.ueid)
 
     def _command(self, body: bytes) -> None:

@@ -16,7 +16,7 @@ from wattest.wire import message
 from wattest.wire.message import Op
 
 KEY = bytes(range(32))
-HELLO = {1: KID, 2: "WIRE-0001", 3: 2, 4: 9, 5: 4, 6: 17, 7: 1, 8: PUBLIC}
+HELLO = {1: KID, 2: "WIRE-0001", 3: 2, 4: 9, 5: 4, 6: 17, 7: 1, 8: PUBLIC, 9: 3}
 
 
 def content_of(line: bytes) -> bytes:
@@ -31,6 +31,7 @@ def test_hello_comes_back_and_is_what_cbor2_writes() -> None:
     assert (hello.kid, hello.serial, hello.public_key) == (KID, "WIRE-0001", PUBLIC)
     assert (hello.first_position, hello.next_position) == (2, 9)
     assert (hello.unacknowledged_position, hello.command_counter) == (4, 17)
+    assert hello.answers == 3
     assert message.encode_hello(hello) == cbor2.dumps(HELLO)
 
 
@@ -45,10 +46,11 @@ def test_hello_comes_back_and_is_what_cbor2_writes() -> None:
         ({5: 10}, "first <= unacknowledged <= next"),
         ({3: -1}, "first <= unacknowledged <= next"),
         ({4: 2**32}, "first <= unacknowledged <= next"),
-        ({6: -1}, "first <= unacknowledged <= next"),
+        ({6: -1}, "counts of 0 or more"),
+        ({9: -1}, "counts of 0 or more"),
         ({2: b"x"}, "expected str"),
         ({6: True}, "expected int"),
-        ({9: 1}, "expected a map with keys"),
+        ({10: 1}, "expected a map with keys"),
         ({6: None}, "null"),
     ],
 )
