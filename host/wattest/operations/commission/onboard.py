@@ -84,6 +84,11 @@ class BoardFacts:
         """Name of the board file it was flashed for."""
         return str(self.node["board"])
 
+    @property
+    def interval_ms(self) -> int:
+        """Record interval, > 0."""
+        return int(self.node["interval_ms"])
+
 
 def ask_board(repl: Repl, address: str) -> BoardFacts:
     """Ask a board at its raw prompt what it is.
@@ -115,6 +120,14 @@ def ask_board(repl: Repl, address: str) -> BoardFacts:
             f"MicroPython {version} answers, but there is no wattest firmware on the board",
             path=address,
             hint="put it there with `wattest flash`",
+        )
+    interval_ms = node.get("interval_ms")
+    if type(interval_ms) is not int or interval_ms <= 0:
+        raise ConfigError(
+            f"expected a number of ms, got {interval_ms!r}",
+            path=f"/node.json on {address}",
+            key="interval_ms",
+            hint="flash it anew: `wattest flash`",
         )
     return BoardFacts(
         chip_id=chip_id,

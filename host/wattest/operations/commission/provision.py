@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from wattest.boards import Board, load_board
+from wattest.boards import Board, board_names, load_board
 from wattest.errors import ConfigError, VerificationError, WattestError
 from wattest.link import Port, open_port
 from wattest.link.repl import interrupted
@@ -153,6 +153,12 @@ class _Work:
     def _board(self, facts: BoardFacts) -> Board:
         asked = self._asked_board
         if asked is None:
+            if facts.board not in board_names():  # a node names no file of ours to read
+                raise ConfigError(
+                    f"the board was flashed for {facts.board!r}, which is none of the project's",
+                    path=self._options.port,
+                    hint="give its board file with --board",
+                )
             return load_board(facts.board)
         if asked.name != facts.board:
             raise ConfigError(
@@ -306,7 +312,7 @@ class _Work:
             name=candidate.name,
             port=self._options.port,
             chip_id=proven.chip_id,
-            interval_ms=int(facts.node["interval_ms"]),
+            interval_ms=facts.interval_ms,
         )
         self._note(known.enrolment, proven)
         return Enrolled(candidate=candidate, index=index, out=out, ports=self._options.home.ports)
