@@ -212,9 +212,13 @@ def _begin(path: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".passport-") as aside:
             new = Path(aside) / path.name
-            open_for_writing(new, create=True, busy_timeout_s=0, kind=PASSPORT).close()
+            connection = open_for_writing(new, create=True, busy_timeout_s=0, kind=PASSPORT)
+            with contextlib.closing(connection):  # which would not say that the disk is full
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             with contextlib.suppress(OSError):  # it is there by now; or no links on this medium
                 os.link(new, path)
+    except sqlite3.Error as exc:
+        raise explain(exc, path, "making it", kind=PASSPORT) from exc
     except OSError as exc:
         raise StoreError(
             f"{path}: cannot be made: {exc.strerror}", hint="check path and permissions"

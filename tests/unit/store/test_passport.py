@@ -14,6 +14,7 @@ import pytest
 
 from wattest.errors import StoreError
 from wattest.store import BoardState, Passport, PassportEvent, SqliteStore
+from wattest.store import passport as passport_module
 
 A = "246f28aabbcc"
 B = "7cdfa1000001"
@@ -260,3 +261,27 @@ def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) ->
     (tmp_path / "home").write_text("")
     with pytest.raises(StoreError, match="home: cannot be made"):
         Passport(tmp_path / "home" / "passport.sqlite")
+
+
+def test_file_that_could_not_be_finished_is_not_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: closing alone leaves what was not moved out of the log behind."""
+    make = passport_module.open_for_writing
+
+    def refuses(action: int, what: str | None, *_: object) -> int:
+        asked = action == sqlite3.SQLITE_PRAGMA and what == "wal_checkpoint"
+        return sqlite3.SQLITE_DENY if asked else sqlite3.SQLITE_OK
+
+    def on_a_full_disk(*args: object, **options: object) -> sqlite3.Connection:
+        connection = make(*args, **options)
+        connection.set_authorizer(refuses)
+        return connection
+
+    path = tmp_path / "passport.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(passport_module, "open_for_writing", on_a_full_disk)
+        with pytest.raises(StoreError, match="making it"):
+            Passport(path)
+    assert list(tmp_path.iterdir()) == []
+    Passport(path).close()
