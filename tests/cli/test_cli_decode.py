@@ -97,13 +97,14 @@ def test_hello_and_reply_of_a_node_are_told_by_name(
 ) -> None:
     key = bytes(range(64))
     kid = kid_of(spki_der(key))
-    hello = {1: kid, 2: "HP-0001", 3: 0, 4: 9, 5: 7, 6: 3, 7: 1, 8: key}
+    hello = {1: kid, 2: "HP-0001", 3: 0, 4: 9, 5: 7, 6: 3, 7: 1, 8: key, 9: 0}
     stream = encode_frame(2, cbor.encode(hello)) + encode_frame(3, cbor.encode({1: 4, 2: 0}))
     code, document = decoded([stream.hex()], capsys)
     assert code == 0
     told, answered = document["parts"]
     assert (told["kid"], told["serial"]) == (kid.hex(), "HP-0001")
     assert (told["next_position"], told["unacknowledged_position"]) == (9, 7)
+    assert told["answers"] == 0
     assert (answered["counter"], answered["refusal"]) == (4, 0)
 
 
