@@ -54,7 +54,8 @@ def test_files_are_copied_and_a_load_is_played(
         assert main([*command, "--step", "500ms", "--json", "--out", str(tmp_path / "OUT")]) == 0
         played = json.loads(capsys.readouterr().out)
         command[1] = str(tmp_path / "export.toml")
-        assert main(command) == 2
+        assert main([*command, "--out", str(tmp_path / "OTHER")]) == 2
+        assert not (tmp_path / "OTHER").exists()
         printed = capsys.readouterr()
         assert (
             "0.0 to 32727.3 W expected, which this stimulus board plays, got -4000.0 to"

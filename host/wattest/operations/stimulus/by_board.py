@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wattest.errors import ConfigError, LinkError, LinkTimeout
-from wattest.link import open_port
+from wattest.operations.console.attached import open_or_attach
 from wattest.operations.control import RunControl
 from wattest.operations.stimulus.common import LOG_NAME, RealClock, choose_node
 from wattest.operations.stimulus.player import (
@@ -151,7 +151,7 @@ class BoardPlayOptions:
     Args:
         scenario: its nodes have the loads.
         node: whose load; None: the first node's.
-        port: what `wattest.link.open_port` takes.
+        port: what `wattest.link.open_port` takes; a port that is recorded is shared.
         step_ns: between two levels, 0 < ns <= `STEP_NS_MAX`.
         duration_ns: how long; None: the scenario's duration.
         out: folder that gets ``stimulus.csv``, or None.
@@ -183,11 +183,11 @@ def play_through_board(
     node = choose_node(options.scenario, options.node)
     duration_ns = options.duration_ns or options.scenario.duration_ns
     with ExitStack() as stack:
+        board = StimulusBoard(stack.enter_context(open_or_attach(options.port)))
+        check_range(node, board)
         log = None
         if options.out is not None:
             log = stack.enter_context(closing(PlayLog(options.out / LOG_NAME)))
-        board = StimulusBoard(stack.enter_context(open_port(options.port)))
-        check_range(node, board)
         yield Began(identity=board.identity, load=node.load.label, duration_ns=duration_ns)
         for event in play_on_board(
             node.load,
