@@ -23,9 +23,14 @@ from wattest.operations.commission import roster as roster_module
 from wattest.operations.commission.home import Home
 from wattest.operations.commission.ledger_desk import LedgerDesk
 from wattest.operations.commission.provision import provision_board
-from wattest.operations.commission.provision_events import Enrolled, ProvisionOptions
+from wattest.operations.commission.provision_events import (
+    Enrolled,
+    PortTaken,
+    ProvisionOptions,
+)
 from wattest.operations.commission.retire import retire_node
 from wattest.operations.commission.roster import Roster
+from wattest.operations.commission.scan import scan_ports
 from wattest.operations.kept.audit import AuditReport, audit_run
 from wattest.operations.kept.ledger_view import open_view
 from wattest.operations.live.ports import read_ports
@@ -164,7 +169,7 @@ def test_retiring_that_was_killed_is_completed_by_the_same_command(
     killed_in(owner, name, when, lambda: retire_node(home, serial))
     retire_node(home, serial)
     assert [int(e.action) for e in enrolments(home.collected)] == [0, 2]
-    assert json.loads(home.ports.read_bytes())["boards"] == []
+    assert not home.ports.exists()
     assert passport_kinds(home) == ["provisioned", "retired"]
     assert is_sound(home.collected)
 
@@ -265,3 +270,54 @@ def test_mistyped_path_of_a_certificate_is_not_logged_as_its_words(
     (tmp_path / "papers").mkdir()
     with pytest.raises(ConfigError, match=f"--calibration .*{name}: {said}"):
         provision(Home(tmp_path), calibration=str(tmp_path / name))
+
+
+@pytest.mark.usefixtures("board")
+def test_board_that_takes_anothers_port_takes_it_out_of_the_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Goal: boards provisioned in turn on one cable are not mistaken for each other."""
+    home = Home(tmp_path / "home")
+    provision(home)
+    other = ShowingNode(2, serial="WT-2")
+    other.ueid = b"\x02" + bytes.fromhex("240ac4999999")
+    monkeypatch.setattr(provision_module, "open_port", lambda name: Port(name, Wire(other)))
+    facts = replace(FACTS, chip_id="240ac4999999", command_key=COMMAND_KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr(provision_module, "ask_board", lambda _repl, _address: facts)
+        options = ProvisionOptions(port="PORT", home=home, name="fan", cfg=bytes(16))
+        *_, taken, ended = provision_board(options, lambda _candidate: True)
+    assert taken == PortTaken(names=("pump",))
+    assert isinstance(ended, Enrolled)
+    assert [port.expected.name for port in read_ports(home.ports).ports] == ["fan"]
+    with pytest.raises(ConfigError, match="--name pump: is the name of the board"):
+        Roster(home).check_name("pump", "240ac4999999")
+    retired = retire_node(home, "pump")
+    assert retired.serial == ended.candidate.serial.replace("WT-2", "demo-0001")
+    assert [port.expected.name for port in read_ports(home.ports).ports] == ["fan"]
+
+
+@pytest.mark.usefixtures("board")
+def test_board_that_is_found_again_keeps_its_name(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    provision(home)
+    roster = Roster(home)
+    enrolment = enrolments(home.collected)[0]
+    late = Roster(home)
+    roster.command_key("f" * 12)
+    gone = roster.put(enrolment, name="fan", port="PORT", chip_id="f" * 12, interval_ms=1000)
+    assert gone == ["pump"]
+    again = late.put(enrolment, name="pump", port="OTHER", chip_id=CHIP_ID, interval_ms=1000)
+    assert again == []
+    names = [port.expected.name for port in read_ports(home.ports).ports]
+    assert names == ["fan", "pump"], "what was written since it was read is kept"
+    assert "elsewhere" not in json.loads(home.ports.read_bytes())
+
+
+@pytest.mark.usefixtures("board")
+def test_bench_whose_last_board_is_retired_has_no_list_of_boards(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    provision(home)
+    retire_node(home, "pump")
+    assert not home.ports.exists()
+    assert scan_ports(home, lister=list).remarks == ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Final
 
 from wattest.errors import UsageError, one_line
+from wattest.operations.commission.calibration import day_ms
 from wattest.operations.commission.home import Home
 from wattest.store import BoardEntry, BoardFacts, Event, Passport, PassportEvent
 from wattest.wire.record import BootClaims
@@ -120,9 +121,7 @@ def note_life(
     if kind is PassportEvent.FAILURE:
         detail["code"] = "noted"
     if due is not None:
-        detail["due_ms"] = (
-            int(datetime(due.year, due.month, due.day, tzinfo=UTC).timestamp()) * 1000
-        )
+        detail["due_ms"] = day_ms(due)
     with Passport(home.passport) as passport:
         chip_id = _find(passport, prefix)
         passport.note(chip_id, kind, detail, at_ms=at_ms)

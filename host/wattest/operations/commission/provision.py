@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +17,7 @@ from wattest.boards import Board, board_names, load_board
 from wattest.errors import ConfigError, VerificationError, WattestError
 from wattest.link import Port, open_port
 from wattest.link.repl import interrupted
+from wattest.operations.commission.calibration import stated_calibration
 from wattest.operations.commission.drain import drain
 from wattest.operations.commission.identity import (
     Identity,
@@ -40,6 +39,7 @@ from wattest.operations.commission.provision_events import (
     Declined,
     Enrolled,
     NodeProven,
+    PortTaken,
     ProvisionEvent,
     ProvisionOptions,
     StepBegun,
@@ -50,14 +50,10 @@ from wattest.operations.console.lease import port_lease
 from wattest.operations.control import RunControl
 from wattest.store import Passport, PassportEvent
 from wattest.system import entropy, utc_ms
-from wattest.wire import Calibration, Enrolment, EnrolmentAction, EnrolmentKind
-from wattest.wire.enrolment import REFERENCE_MAX
+from wattest.wire import Enrolment, EnrolmentAction, EnrolmentKind
 
 NONCE_BYTES: Final = 16
-_MS_PER_S: Final = 1000
 # Endings of files: whoever writes one has mistyped a path, and meant no words.
-_CERTIFICATES: Final = (".pdf", ".txt", ".p7m", ".p7s", ".jpg", ".jpeg", ".png", ".xml", ".json")
-
 Approve = Callable[[Candidate], bool]
 
 
@@ -93,7 +89,7 @@ class _Work:
         self._approve = approve
         self._control = control
         self._stack = stack
-        self._calibration = _calibration(options)
+        self._calibration = stated_calibration(options.calibration, options.due)
         self._asked_board = None if options.board is None else load_board(options.board)
         self._roster = Roster(options.home)
         self._command_key_before: bytes | None = None
@@ -133,7 +129,7 @@ class _Work:
             with suppress(WattestError):  # the first error is the one to tell
                 self._put_back(port)
             raise
-        yield self._enrol(enrolment, proven, facts, candidate, out)
+        yield from self._enrol(enrolment, proven, facts, candidate, out)
 
     # ---- the board ---------------------------------------------------------------------------
 
@@ -303,11 +299,11 @@ class _Work:
         facts: BoardFacts,
         candidate: Candidate,
         out: Path,
-    ) -> Enrolled:
+    ) -> Generator[ProvisionEvent]:
         index = None if enrolment is None else self._desk.log(enrolment)
         known = self._desk.key(proven.kid)
         assert known is not None, "it was logged now or before"
-        self._roster.put(
+        gone = self._roster.put(
             known.enrolment,
             name=candidate.name,
             port=self._options.port,
@@ -315,7 +311,9 @@ class _Work:
             interval_ms=facts.interval_ms,
         )
         self._note(known.enrolment, proven)
-        return Enrolled(candidate=candidate, index=index, out=out, ports=self._options.home.ports)
+        if gone:
+            yield PortTaken(names=tuple(gone))
+        yield Enrolled(candidate=candidate, index=index, out=out, ports=self._options.home.ports)
 
     def _note(self, enrolment: Enrolment, proven: Identity) -> None:
         """Tell the board's passport; what the same enrolment told before is told once."""
@@ -360,40 +358,3 @@ def _check_serial(desk: LedgerDesk, proven: Identity) -> None:
                 hint="give the board another serial, or retire the other: "
                 f"`wattest provision --retire --name {proven.serial}`",
             )
-
-
-def _calibration(options: ProvisionOptions) -> Calibration | None:
-    """Return what is stated of the calibration; a certificate's file is named by its digest."""
-    text = options.calibration
-    if text is None:
-        if options.due is not None:
-            raise ConfigError(
-                "says until when a calibration holds",
-                path="--due",
-                hint="give --calibration as well",
-            )
-        return None
-    file = Path(text)
-    digest = None
-    if file.is_file():
-        try:
-            digest = sha256(file.read_bytes()).digest()
-        except OSError as exc:
-            raise ConfigError(f"cannot be read: {exc.strerror}", path=text) from exc
-        text = file.name
-    elif file.is_dir() or file.suffix.lower() in _CERTIFICATES:  # it would be logged for ever
-        raise ConfigError(
-            "is a folder, expected a file" if file.is_dir() else "no such file",
-            path=f"--calibration {text}",
-            hint="give the certificate's file, or its words without the name of a file",
-        )
-    if not 1 <= len(text) <= REFERENCE_MAX:
-        raise ConfigError(
-            f"expected a file, or 1 to {REFERENCE_MAX} characters", path="--calibration"
-        )
-    due_ms = None
-    if options.due is not None:
-        day = options.due
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        due_ms = int(midnight.timestamp()) * _MS_PER_S
-    return Calibration(reference=text, digest=digest, due_ms=due_ms)

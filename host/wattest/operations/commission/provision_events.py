@@ -103,6 +103,13 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortTaken:
+    """Boards that were behind this port before are not collected from until they are found."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
     """The person said no: nothing was enrolled, and the board meters on."""
 
@@ -141,4 +148,4 @@ class Retired:
     out: Path
 
 
-ProvisionEvent = StepBegun | NodeProven | Collected | Declined | Enrolled | Retired
+ProvisionEvent = StepBegun | NodeProven | Collected | PortTaken | Declined | Enrolled | Retired

@@ -3,6 +3,9 @@
 `wattest tui --live --ports` reads it; the form is that of `wattest.operations.live.ports`. A key
 file is written before its key goes to a board, and entries are written whole, so a program that is
 killed leaves nothing that the next one cannot go on from.
+
+A port has one board behind it. The board that was there before is kept under `elsewhere`, with its
+name, until it is provisioned somewhere: a collector would mistake the new one for it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 from wattest.errors import ConfigError
 from wattest.operations.commission.home import Home
+from wattest.operations.console.places import is_same_port, plain_address
 from wattest.operations.live.ports import FORMAT, reason
 from wattest.operations.private import write_private
 from wattest.system import entropy
@@ -57,15 +61,15 @@ class Roster:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._entries = _read(home.ports)
+        self._load()
 
     def of_chip(self, chip_id: str) -> Entry | None:
         """Return the entry of a board."""
-        return next((e for e in self._entries if e.get(_CHIP_ID) == chip_id), None)
+        return next((e for e in self._known if e.get(_CHIP_ID) == chip_id), None)
 
     def named(self, name: str) -> Entry | None:
         """Return the entry with this name or serial."""
-        return next((e for e in self._entries if name in (e.get("name"), e.get("serial"))), None)
+        return next((e for e in self._known if name in (e.get("name"), e.get("serial"))), None)
 
     def check_name(self, name: str, chip_id: str) -> None:
         """Refuse the name of another board.
@@ -73,7 +77,7 @@ class Roster:
         Raises:
             ConfigError: it is taken.
         """
-        taken = next((e for e in self._entries if e.get("name") == name), None)
+        taken = next((e for e in self._known if e.get("name") == name), None)
         if taken is not None and taken.get(_CHIP_ID) != chip_id:
             raise ConfigError(
                 f"is the name of the board with serial {taken.get('serial')}",
@@ -106,12 +110,17 @@ class Roster:
 
     def put(
         self, enrolment: Enrolment, *, name: str, port: str, chip_id: str, interval_ms: int
-    ) -> None:
+    ) -> list[str]:
         """Write or replace the entry of a board.
 
+        Returns:
+            Names of the boards that were behind its port until now.
+
         Raises:
+            ConfigError: the file was damaged meanwhile.
             StoreError: it cannot be written.
         """
+        self._load()  # boards at other ports may have been provisioned meanwhile
         entry = {
             "port": port,
             "name": name,
@@ -128,7 +137,11 @@ class Roster:
             _CHIP_ID: chip_id,
         }
         others = [e for e in self._entries if e.get(_CHIP_ID) != chip_id]
-        self._write([*others, entry])
+        here = plain_address(port)
+        gone = [e for e in others if is_same_port(plain_address(str(e.get("port"))), here)]
+        elsewhere = [e for e in self._elsewhere if e.get(_CHIP_ID) != chip_id]
+        self._write([*(e for e in others if e not in gone), entry], [*elsewhere, *gone])
+        return [str(e.get("name")) for e in gone]
 
     def remove(self, serial: str) -> bool:
         """Take a board out; tell whether it was there.
@@ -136,35 +149,54 @@ class Roster:
         Raises:
             StoreError: the file cannot be written.
         """
+        self._load()
         left = [e for e in self._entries if e.get("serial") != serial]
-        if len(left) == len(self._entries):
+        elsewhere = [e for e in self._elsewhere if e.get("serial") != serial]
+        if len(left) + len(elsewhere) == len(self._known):
             return False
-        self._write(left)
+        self._write(left, elsewhere)
         return True
 
-    def _write(self, entries: list[Entry]) -> None:
+    @property
+    def _known(self) -> list[Entry]:
+        return [*self._entries, *self._elsewhere]
+
+    def _load(self) -> None:
+        self._entries, self._elsewhere = _read(self._home.ports)
+
+    def _write(self, entries: list[Entry], elsewhere: list[Entry]) -> None:
         self._home.make()
-        document = {"format": FORMAT, "boards": entries}
+        self._entries, self._elsewhere = entries, elsewhere
+        if not self._known:
+            self._home.ports.unlink(missing_ok=True)
+            return
+        document: dict[str, Any] = {"format": FORMAT, "boards": entries}
+        if elsewhere:
+            document["elsewhere"] = elsewhere
         write_private(self._home.ports, (json.dumps(document, indent=2) + "\n").encode())
-        self._entries = entries
 
 
 def _key_name(chip_id: str) -> str:
     return f"{chip_id}.key"
 
 
-def _read(path: Path) -> list[Entry]:
-    """Return the entries as they stand; a key file that is lost is drawn anew."""
+def _read(path: Path) -> tuple[list[Entry], list[Entry]]:
+    """Return the entries as they stand, and those of boards that are elsewhere.
+
+    A key file that is lost is drawn anew.
+    """
     if not path.exists():
-        return []
+        return [], []
     try:
-        boards = json.loads(path.read_bytes())["boards"]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+        document = json.loads(path.read_bytes())
+        lists = document["boards"], document.get("elsewhere", [])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ConfigError(
             f"cannot be read: {reason(exc)}",
             path=str(path),
             hint="mend it, or move it away and provision each board again: the ledger knows them",
         ) from exc
-    if not isinstance(boards, list) or not all(isinstance(board, dict) for board in boards):
-        raise ConfigError("expected a list of boards", path=str(path), key="boards")
-    return boards
+    for key, boards in zip(("boards", "elsewhere"), lists, strict=True):
+        if not isinstance(boards, list) or not all(isinstance(board, dict) for board in boards):
+            raise ConfigError("expected a list of boards", path=str(path), key=key)
+    return lists

@@ -29,6 +29,9 @@ def said(event: flash.FlashEvent | provision.ProvisionEvent) -> str:
             return event.what
         case provision.Collected():
             return f"{event.records} records collected under the old key"
+        case provision.PortTaken():
+            names = " and ".join(event.names)
+            return f"{names} was behind this port: provision it where it is now to collect from it"
         case provision.NodeProven():
             return f"{event.candidate.serial} answered the challenge"
         case _:

@@ -123,11 +123,11 @@ def require_nodes(file: PortsFile) -> None:
     """Refuse a file in which nobody could be collected from.
 
     Raises:
-        ConfigError: all its boards came up blank.
+        ConfigError: all its boards came up blank, or are elsewhere.
     """
     if not file.ports:
         raise ConfigError(
-            "all its boards came up blank: there is nothing to collect",
+            "none of its boards is a node behind a port: there is nothing to collect",
             path=str(file.path or ""),
             hint="flash and provision them, then collect with --ports HOME/boards.json",
         )
@@ -188,7 +188,7 @@ def read_ports(path: Path) -> PortsFile:
         _blank(_Table(board, path=str(path), key=f"blank[{number}]"))
         for number, board in enumerate(top.get("blank", list, []))
     )
-    if not boards and not blank:
+    if not boards and not blank and not top.has("elsewhere"):
         raise top.wrong("boards", "expected at least one board")
     ports = tuple(
         _port(_Table(board, path=str(path), key=f"boards[{number}]"), path.parent)
