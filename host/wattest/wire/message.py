@@ -85,6 +85,14 @@ class Refusal(IntEnum):
     STATE = 6
 
 
+def refusal_name(code: int) -> str:
+    """Return the name of a reason in lower case; of one that is not known here, its number."""
+    try:
+        return Refusal(code).name.lower()
+    except ValueError:
+        return str(code)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFrame:
     """A record with its place in the node's journal; the place is a hint and is not signed."""

@@ -127,15 +127,16 @@ def test_a_command_without_an_answer_is_sent_again() -> None:
     assert len(node.commands) == 2
 
 
-def test_a_refusal_is_told_once_and_tried_again() -> None:
+@pytest.mark.parametrize(("refusal", "said"), [(6, "state"), (99, "99")], ids=["known", "odd"])
+def test_a_refusal_is_told_once_and_tried_again(refusal: int, said: str) -> None:
     node = Node(profile(5, each_s=100), duration_s=60, answers=False)
     node.played.connected(BEGIN_MS)
     for _ in range(3):
         node.run_to(node.now_ms - BEGIN_MS + 1001)
-        node.played.answered(CommandReplied(counter=len(node.commands), refusal=6))
+        node.played.answered(CommandReplied(counter=len(node.commands), refusal=refusal))
     assert len(node.commands) == 3
     assert [text for text in node.played.told if "refuses" in text] == [
-        "test input: the node refuses a level: state"
+        f"test input: the node refuses a level: {said}"
     ]
 
 

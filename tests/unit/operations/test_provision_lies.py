@@ -173,7 +173,7 @@ LIARS: dict[str, tuple[Callable[[], ShowingNode], str]] = {
         f"files of digest {'00' * 16} expected for esp32-devkitc, the node runs {'01' * 16}",
     ),
     "a full journal": (lambda: spoilt(refusal=6), "the node's journal is full"),
-    "a refusal": (lambda: spoilt(refusal=1), "refused the challenge, reason 1"),
+    "a refusal": (lambda: spoilt(refusal=1), "refused the challenge, authentication"),
     "no answer at all": (
         lambda: spoilt(spoil=lambda data: b"rubbish" if b"\x50" in data else b"junk"),
         "wrong answer to the challenge: nonce .* expected, got none",

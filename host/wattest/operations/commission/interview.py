@@ -24,6 +24,7 @@ from wattest.session import (
 )
 from wattest.system import monotonic_ns
 from wattest.wire import EventKind, Hello, Op, Record, Refusal, parse_record
+from wattest.wire.message import refusal_name
 
 ANSWER_S: Final = 45.0
 """A first boot makes a key and computes its public half before it says a word."""
@@ -138,7 +139,7 @@ class _Talk:
             )
         if refusal != Refusal.ACCEPTED:
             raise VerificationError(
-                f"{self._address}: the node refused the challenge, reason {refusal}",
+                f"{self._address}: the node refused the challenge, {refusal_name(refusal)}",
                 hint="try again; if it stays so, flash it anew",
             )
         if self.answer:

@@ -16,6 +16,7 @@ from wattest.wire.message import (
     parse_record_frame,
     parse_reply,
     parse_taken,
+    refusal_name,
 )
 from wattest.wire.record import Ctx
 from wattest.wire.record_schema import EVENTS
@@ -160,9 +161,7 @@ def _reply(body: bytes) -> str:
     reply = parse_reply(body)
     if reply.refusal == Refusal.ACCEPTED:
         return f"reply: command {reply.counter} accepted"
-    known = reply.refusal in set(Refusal)
-    why = Refusal(reply.refusal).name.lower() if known else str(reply.refusal)
-    return f"reply: command {reply.counter} refused: {why}"
+    return f"reply: command {reply.counter} refused: {refusal_name(reply.refusal)}"
 
 
 def _taken(body: bytes) -> str:

@@ -18,8 +18,8 @@ from wattest.operations.stimulus.player import Played, Playhead
 from wattest.scenario import LoadProfile, PreparedNode, load_scenario, prepare
 from wattest.session import CommandReplied, CommandUnanswered
 from wattest.units import NS_PER_MS, format_decimal, format_duration
-from wattest.wire import Op, Refusal
-from wattest.wire.message import RENEW_INPUT_MS
+from wattest.wire import Op
+from wattest.wire.message import RENEW_INPUT_MS, refusal_name
 
 _UW_PER_MILLIWATT = 1000
 _SENSOR, _INJECTED, _STIMULUS = 0, 1, 2
@@ -90,7 +90,7 @@ class PlayedInput:
         if reply.refusal != self._refusal:
             self._refusal = reply.refusal
             if reply.refusal:
-                reason = Refusal(reply.refusal).name.lower()
+                reason = refusal_name(reply.refusal)
                 self.told.append(f"test input: the node refuses a level: {reason}")
         if reply.refusal:
             self._sent_milliwatts = None
