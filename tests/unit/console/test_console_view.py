@@ -10,7 +10,6 @@ from console_bench import chunk
 
 from wattest.errors import UsageError
 from wattest.operations.console.chunk import Chunk, ChunkKind
-from wattest.operations.console.guard import BootGuard
 from wattest.operations.console.search import Query, find, pattern_of
 from wattest.operations.console.text_line import LINE_CHARS_MAX, TextLine
 from wattest.operations.console.view import Item, View, items
@@ -155,14 +154,6 @@ def test_reading_is_found_by_its_number_and_other_records_with_it_are_not() -> N
     (found,) = find(log, Query(reading=2))
     assert "reading 2, import 1234.567 Wh" in found.text
     assert found.utc_ms == 4
-
-
-def test_boot_records_count_as_starts_where_the_rom_is_not_heard() -> None:
-    guard = BootGuard(times=1)
-    boot = vector_frames()[1]
-    (note,) = guard.take(b"no sensor\r\n" + boot, 0)
-    assert note["before"] == [{"cause": "reset cause 1", "said": "no sensor"}]
-    assert guard.take(boot, 61_000_000_000) == [], "sent again because nobody acknowledged it"
 
 
 SAID = [

@@ -116,6 +116,14 @@ def test_starts_that_are_seen_by_their_boot_records_alone_are_told() -> None:
     assert [note["starts"] for note in notes] == [5]
 
 
+def test_boot_record_that_is_sent_again_is_no_second_start() -> None:
+    guard = BootGuard(times=1)
+    boot = hello_frame(2) + boot_frame(1, 1)
+    (note,) = guard.take(b"no sensor\r\n" + boot, 0)
+    assert note["before"][0]["said"] == "no sensor"
+    assert guard.take(boot, 61 * S) == [], "nobody has acknowledged it"
+
+
 def test_journal_full_of_old_starts_is_no_loop() -> None:
     records = b"".join(boot_frame(number, number + 1) for number in range(20))
     assert BootGuard().take(hello_frame(30) + records, S) == []
