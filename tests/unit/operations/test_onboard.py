@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from test_provision_lies import CHIP_ID, FACTS, ShowingNode, Wire
 
-from wattest.errors import ConfigError, LinkError
+from wattest.errors import ConfigError, LinkError, LinkTimeout
 from wattest.link import Port
 from wattest.operations.commission import provision as provision_module
 from wattest.operations.commission.home import Home
@@ -77,3 +78,29 @@ def test_board_cannot_have_the_host_read_a_file_of_its_choice(
     options = ProvisionOptions(port="PORT", home=Home(tmp_path))
     with pytest.raises(ConfigError, match=r"the board was flashed for .*, which is none of the"):
         list(provision_board(options, lambda _candidate: True))
+
+
+def test_board_whose_restart_fails_gets_its_command_key_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Goal: somebody else may collect from it; an error leaves the key it came with."""
+    before = b"\x0b" * 32
+    written: list[bytes] = []
+
+    @contextmanager
+    def interrupted(_port: Port) -> Iterator[None]:
+        yield
+        if len(written) == 1:
+            raise LinkTimeout("no restart", deadline_s=1.0, received_bytes=0)
+
+    for name, value in {
+        "open_port": lambda address: Port(address, Wire(ShowingNode())),
+        "interrupted": interrupted,
+        "ask_board": lambda _repl, _address: replace(FACTS, command_key=before),
+        "write_command_key": lambda _repl, key: written.append(key),
+    }.items():
+        monkeypatch.setattr(provision_module, name, value)
+    options = ProvisionOptions(port="PORT", home=Home(tmp_path))
+    with pytest.raises(LinkTimeout, match="no restart"):
+        list(provision_board(options, lambda _candidate: True))
+    assert written[1:] == [before]

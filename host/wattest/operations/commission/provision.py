@@ -102,9 +102,9 @@ class _Work:
         port = self._stack.enter_context(open_port(options.port))
         self._desk = self._stack.enter_context(LedgerDesk(out, now_ms=utc_ms()))
         yield StepBegun(what="asking the board")
-        facts = self._ask(port)
-        board = self._board(facts)
         try:
+            facts = self._ask(port)
+            board = self._board(facts)
             self._cfg = self._expected_cfg(facts, board)
             yield StepBegun(what="challenging the node")
             proven = self._prove(port, facts, board)
