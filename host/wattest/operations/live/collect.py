@@ -7,7 +7,6 @@ moment; a new one goes on from the ledger, and the nodes send again what was not
 
 from __future__ import annotations
 
-import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -36,7 +35,7 @@ from wattest.operations.live.nodes import host_line, info_of, refused_fault
 from wattest.operations.live.opener import PortOpener
 from wattest.operations.live.played_input import InputPlan, PlayedInputs
 from wattest.operations.live.ports import LivePort, PortsFile, address_now, require_nodes
-from wattest.operations.live.reader import PortLost, PortOpened, PortRead, PortReader, Report
+from wattest.operations.live.reader import Inbox, PortLost, PortOpened, PortRead, PortReader
 from wattest.operations.live.silence import SILENT, Silence
 from wattest.operations.live.summary import finished
 from wattest.settlement import Cutoff
@@ -135,7 +134,7 @@ class _Collection:
         self._clock = clock
         self._silence = Silence()
         self._told: deque[RunEvent] = deque()
-        self._inbox: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._lines: dict[str, _Line] = {}
         self._findings: deque[Finding] = deque(maxlen=_FINDINGS_KEPT)
         self._readings = dict.fromkeys((live.expected.name for live in file.ports), 0)
@@ -233,13 +232,8 @@ class _Collection:
         if due_ms is not None:
             left_ms = max(0, due_ms - self._clock.now_ms()) / self._file.speed
             wait_ms = min(wait_ms, left_ms)
-        try:
-            report = self._inbox.get(timeout=float(wait_ms) / 1000)
-            while True:
-                self._take(report)
-                report = self._inbox.get_nowait()
-        except queue.Empty:
-            return
+        for report in self._inbox.take(float(wait_ms) / 1000):
+            self._take(report)
 
     def _deadlines(self) -> Iterator[int | None]:
         yield self._collector.flush_at_ms
@@ -249,7 +243,7 @@ class _Collection:
                 yield line.set_clock_at_ms
                 yield self._inputs.due_ms(name)
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: PortOpened | PortRead | PortLost) -> None:
         line = self._lines[report.lane]
         now_ms = self._clock.now_ms()
         match report:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wattest.data import data_root
-from wattest.errors import LinkError
+from wattest.errors import WattestError
 from wattest.operations.events import ConsolePrinted, FaultJudged, NodeInfo
 from wattest.operations.live.ports import LivePort
 from wattest.operations.settler import Settler
@@ -76,7 +76,7 @@ def default_contracts(ports: Sequence[LivePort]) -> tuple[Terms, ...]:
     return tuple(replace(terms, assets=assets) for terms in base.contracts)
 
 
-def host_line(node: str, now_ms: int, text: LinkError | str) -> ConsolePrinted:
+def host_line(node: str, now_ms: int, text: WattestError | str) -> ConsolePrinted:
     """Tell what the host did, or what happened to a node's port, in one line."""
     return ConsolePrinted(node=node, now_ms=now_ms, text=f"wattest: {text}\n")
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wattest.errors import LinkError
+from wattest.errors import LinkError, WattestError
 from wattest.link import Port
 
 RETRY_S_MIN = 0.25
 RETRY_S_MAX = 5.0
+REPORTS_AT_ONCE = 1000
 _READ_BYTES = 4096
 _SLICE_S = 0.2
 _JOIN_S = 5.0
@@ -39,10 +40,33 @@ class PortLost:
     """The port is gone; it is looked for until it is back."""
 
     lane: str
-    error: LinkError
+    error: WattestError
 
 
 Report = PortOpened | PortRead | PortLost
+
+
+class Inbox:
+    """What the readers report, in order; any thread may put."""
+
+    def __init__(self) -> None:
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+
+    def put(self, report: Report) -> None:
+        """Add a report."""
+        self._reports.put(report)
+
+    def take(self, timeout_s: float) -> Iterator[Report]:
+        """Yield what is there, waiting for the first.
+
+        At most `REPORTS_AT_ONCE`: deadlines and people have their turn though a port floods us.
+        """
+        try:
+            yield self._reports.get(timeout=timeout_s)
+            for _ in range(REPORTS_AT_ONCE - 1):
+                yield self._reports.get_nowait()
+        except queue.Empty:
+            return
 
 
 class PortReader:
@@ -61,7 +85,7 @@ class PortReader:
         port: Port,
         *,
         reopen: Callable[[], Port],
-        inbox: queue.SimpleQueue[Report],
+        inbox: Inbox,
     ) -> None:
         self._lane = lane
         self._port = port
@@ -95,7 +119,7 @@ class PortReader:
                 self._inbox.put(PortLost(lane=self._lane, error=error))
             port = self._come_back()
 
-    def _read(self, port: Port) -> LinkError | None:
+    def _read(self, port: Port) -> WattestError | None:
         """Read until the port is gone (why) or not wanted any more."""
         self._dropped.clear()
         while not self._stopped.is_set():
@@ -103,7 +127,7 @@ class PortReader:
                 return LinkError(f"{port.address}: takes nothing any more")
             try:
                 data = port.read(_READ_BYTES, time.monotonic() + _SLICE_S)
-            except LinkError as error:
+            except WattestError as error:  # a recorder's log may fail in other ways than a line
                 return error
             if data:
                 self._inbox.put(PortRead(lane=self._lane, data=data))
@@ -115,6 +139,6 @@ class PortReader:
         while not self._stopped.wait(wait_s):
             try:
                 return self._reopen()
-            except LinkError:
+            except WattestError:
                 wait_s = min(2 * wait_s, RETRY_S_MAX)
         return None
