@@ -206,9 +206,11 @@ def test_board_is_reset_by_the_recorder_itself_and_no_word_after_it_is_missing(
 def test_provisioning_takes_the_port_over_and_its_command_key_is_in_no_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     flashed = FlashedBoard(interval_ms=1000)
-    with up(flashed) as port, Recorder(port.address, log):
+    with up(flashed) as port, Recorder(port.address, log) as recorder:
         ended, _ = provision(port.address, tmp_path / "home", lambda _candidate: True)
         assert isinstance(ended, Enrolled)
+        while recorder.standing()["state"] != "open":  # it opens the port in its own time
+            assert not recorder.wait(0.01), "it has ended"
     secret = flashed.nvs("cmdkey")
     assert secret is not None
     whole = b"".join(path.read_bytes() for path in log.iterdir())
