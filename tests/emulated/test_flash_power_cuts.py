@@ -28,7 +28,7 @@ pytestmark = [
 ]
 SECOND = 1_000_000_000
 SEEDS = range(12)
-FEW = 2
+FEW = 1
 FIRST_BOOT_OPERATIONS = 60  # at most; they are not part of the flash
 LAST_OPERATIONS = 200
 
