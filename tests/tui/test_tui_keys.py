@@ -70,6 +70,25 @@ def test_space_pauses_and_goes_on_and_says_so() -> None:
     assert seen == [(True, True), (False, False)]
 
 
+def test_boards_on_ports_are_neither_attacked_nor_paused_nor_hurried() -> None:
+    control = RunControl(speed=1.0)
+    view = RunView(live=True)
+    view.apply(next(iter(story())))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        assert "attack" not in shown(pilot, "keys") + shown(pilot, "banner")
+        assert "speed" not in shown(pilot, "keys") + shown(pilot, "clock")
+        assert "collecting" in shown(pilot, "clock")
+        await pilot.press("p")
+        assert "boards on ports are not attacked" in shown(pilot, "banner")
+        await pilot.press("space", "plus", "m")
+        assert "keep their own time" in shown(pilot, "banner")
+        assert (control.paused, control.speed) == (False, 1.0)
+        assert not view.open_faults
+
+    pressed(steps, view=view, control=control)
+
+
 def test_plus_minus_and_m_change_the_speed_and_the_clock_line() -> None:
     control = RunControl(speed=60.0)
     seen = []

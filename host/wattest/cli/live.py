@@ -50,7 +50,9 @@ def collect(args: argparse.Namespace) -> int:
     if not is_headless(args):
         from wattest.tui import run_tui
 
-        finished = run_tui(lambda: _collected(args, file, out, control, inputs), control)
+        finished = run_tui(
+            lambda: _collected(args, file, out, control, inputs), control, live=True
+        )
         return 0 if finished is None or finished.passed else 1
     with stopping_on_interrupt(control), stopping_on_terminate(control):
         events = _collected(args, file, out, control, inputs)

@@ -22,7 +22,8 @@ KEYS
   e              all events of the log
   q, Ctrl-C      quit; a run with --out is complete and can be verified
 
-ATTACKS on the selected node, and what must come of them
+ATTACKS on the selected node, and what must come of them; boards on ports
+have none, and no speed
   p  cut power    recovered: nothing acknowledged is lost, nothing twice
   u  unplug       recovered: the node sends what it kept
   f  flip a bit   frame-lost: the damaged frame is dropped and sent again

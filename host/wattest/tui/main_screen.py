@@ -44,6 +44,7 @@ _ATTACKS = {
     "r": FaultKind.REPLAY,
     "c": FaultKind.CLONE,
 }
+_NO_TARGET = "nothing is running that could be attacked"
 
 
 class MainScreen(Screen[None]):
@@ -129,7 +130,8 @@ class MainScreen(Screen[None]):
             "clock", clock_line(view, state=self._state(), speed=self._control.speed, width=width)
         )
         self._put("banner", banner_line(view))
-        self._put("keys", key_lines(attackable=self._attackable, width=width))
+        keys = key_lines(attackable=self._attackable, width=width, live=view.live)
+        self._put("keys", keys)
         self._put("evidence", evidence_line(view))
         self._put("ledger", ledger_lines(view, self._width_of("ledger")))
         self._put("statements", statement_lines(view, self._width_of("statements")))
@@ -166,28 +168,39 @@ class MainScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Let virtual time stand, or go on."""
-        self._control.paused = not self._control.paused
-        self.show(plots=False)
+        if self._has_virtual_time():
+            self._control.paused = not self._control.paused
+            self.show(plots=False)
 
     def action_faster(self) -> None:
         """Take the next higher speed."""
-        self._control.speed = faster(self._control.speed)
-        self.show(plots=False)
+        if self._has_virtual_time():
+            self._control.speed = faster(self._control.speed)
+            self.show(plots=False)
 
     def action_slower(self) -> None:
         """Take the next lower speed."""
-        self._control.speed = slower(self._control.speed)
-        self.show(plots=False)
+        if self._has_virtual_time():
+            self._control.speed = slower(self._control.speed)
+            self.show(plots=False)
 
     def action_max_speed(self) -> None:
         """Take away the brake."""
-        self._control.speed = None
-        self.show(plots=False)
+        if self._has_virtual_time():
+            self._control.speed = None
+            self.show(plots=False)
+
+    def _has_virtual_time(self) -> bool:
+        if self._view.live:
+            self._view.refused_to_ask("boards on ports keep their own time")
+            self.show(plots=False)
+        return not self._view.live
 
     def action_attack(self, key: str) -> None:
         """Ask for a fault on the selected node."""
         if self.node is None or not self._attackable:
-            self._view.refused_to_ask("nothing is running that could be attacked")
+            why = "boards on ports are not attacked" if self._view.live else _NO_TARGET
+            self._view.refused_to_ask(why)
         else:
             self._control.ask(_ATTACKS[key], self.node.name)
             self._view.asked(_ATTACKS[key], self.node.name)
@@ -215,7 +228,9 @@ class MainScreen(Screen[None]):
 
     @property
     def _attackable(self) -> bool:
-        return not self._kept and self._view.started is not None and self._view.finished is None
+        view = self._view
+        replayed = self._kept or view.live
+        return not replayed and view.started is not None and view.finished is None
 
     def _state(self) -> str:
         view = self._view
@@ -223,6 +238,8 @@ class MainScreen(Screen[None]):
             return "KEPT RUN"
         if view.finished is not None:
             return "FINISHED"
+        if view.live:
+            return "collecting"
         if view.started is not None and view.now_ms > view.end_ms:
             return "closing"
         return "PAUSED" if self._control.paused else "running"

@@ -56,6 +56,7 @@ class RunView:
 
     Args:
         first_state: state of the nodes before the run says anything of it.
+        live: it is collected from ports: nobody slows, stops or attacks what is at their ends.
 
     Attributes:
         started: how the run began, or None: boards still boot.
@@ -72,8 +73,9 @@ class RunView:
         revision: +1 with every event.
     """
 
-    def __init__(self, *, first_state: str = "running") -> None:
+    def __init__(self, *, first_state: str = "running", live: bool = False) -> None:
         self._first_state = first_state
+        self.live = live
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.now_ms = 0

@@ -51,6 +51,8 @@ KEYS = (
 MORE_KEYS = (("m", "max"), ("1-9", "node"), ("e", "events"))
 """Shown only where there is room; the help has them all."""
 
+_VIRTUAL_ONLY = ("pause", "speed", "max")
+
 ATTACKS = (
     ("p", "cut power"),
     ("u", "unplug"),
@@ -78,9 +80,11 @@ def clock_line(view: RunView, *, state: str, speed: float | None, width: int) ->
         return line.append("  boards are being built and booted…")
     done_ms, whole_ms = view.now_ms - view.start_ms, view.end_ms - view.start_ms
     percent = min(100 * done_ms // whole_ms, 100) if whole_ms > 0 else 100
-    tail = Text(f"  {elapsed_text(done_ms)} of {elapsed_text(whole_ms)} ")
-    tail.append(bar_text(done_ms, whole_ms, 10)).append(f" {percent:3d} %  ")
-    tail.append(f"speed {speed_text(speed)}  ").append(state, "bold")
+    tail = Text(f"  {elapsed_text(done_ms)} ")
+    if not view.live:
+        tail.append(f"of {elapsed_text(whole_ms)} ").append(bar_text(done_ms, whole_ms, 10))
+        tail.append(f" {percent:3d} %  speed {speed_text(speed)} ")
+    tail.append(" ").append(state, "bold")
     if width >= _WIDE:
         tail = Text(f"  {instant_text(view.now_ms)}") + tail
     room = width - line.cell_len - tail.cell_len - 1
@@ -93,14 +97,19 @@ def banner_line(view: RunView) -> Text:
     """Return the newest thing a person must see."""
     if view.banner is not None:
         return styled(f" {view.banner.text}", STYLES[view.banner.tone])
+    if view.live:
+        return styled(" every record is verified, logged, and only then acknowledged", "dim")
     return styled(" attack a node and watch it being caught: ? shows the keys", "dim")
 
 
-def key_lines(*, attackable: bool, width: int) -> Text:
-    """Return the keys, in two lines."""
+def key_lines(*, attackable: bool, width: int, live: bool = False) -> Text:
+    """Return the keys, in two lines; boards on ports know no speed and no attack."""
     text = Text()
     for key, does in (*KEYS, *(MORE_KEYS if width >= _WIDEST else ())):
-        text.append(f" {key}", "bold").append(f" {does} ")
+        if not (live and does in _VIRTUAL_ONLY):
+            text.append(f" {key}", "bold").append(f" {does} ")
+    if live:
+        return text
     text.append("\n attack:", "dim")
     if not attackable:
         return text.append(" nothing is running that could be attacked", "dim")

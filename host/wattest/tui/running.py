@@ -16,6 +16,7 @@ def run_tui(
     control: RunControl,
     *,
     kept: bool = False,
+    live: bool = False,
 ) -> RunFinished | None:
     """Show a run until the person leaves.
 
@@ -26,6 +27,7 @@ def run_tui(
         events_factory: begins the run.
         control: the hand on it.
         kept: the run is over and only told again; it cannot be attacked.
+        live: it is collected from ports; nor can that be attacked, or its time be changed.
 
     Returns:
         How the run ended; None when the person left before.
@@ -35,7 +37,7 @@ def run_tui(
         KeyboardInterrupt: the person would not wait for the run's end.
     """
     feed = Feed(events_factory)
-    view = RunView(first_state="kept" if kept else "running")
+    view = RunView(first_state="kept" if kept else "running", live=live)
     app = BenchApp(view, control, feed=feed, kept=kept)
     left_early = True
     try:
