@@ -142,7 +142,9 @@ class EsptoolOutput:
 
     def failure(self, port: str) -> FlashError:
         """Return what the end of this run means, in one line."""
-        text = " ".join(" ".join(self._last).split())
+        # The name of a port may hold any word: "socket", or what somebody called a link to it.
+        name = rf"(?<![\w/]){re.escape(port)}(?!\w)"
+        text = re.sub(name, "the port", " ".join(" ".join(self._last).split()))
         said = text.partition("A fatal error occurred:")[2] or text
         for pattern, meaning, hint in _MEANINGS:
             if re.search(pattern, said):

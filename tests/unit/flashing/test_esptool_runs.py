@@ -172,3 +172,10 @@ def test_a_program_that_says_nothing_any_more_is_ended(fake, monkeypatch):
     fake("import time\ntime.sleep(600)")
     with pytest.raises(FlashError, match="esptool said nothing for"):
         Esptool("p").identify()
+
+
+@pytest.mark.parametrize("port", ["socket://127.0.0.1:5000", "/dev/serial/by-id/usb-noise-if00"])
+def test_name_of_a_port_does_not_pass_for_a_cause(fake, port):
+    fake(f"print('Serial port {port}:'); print('KeyError: 7'); raise SystemExit(1)")
+    with pytest.raises(FlashError, match="esptool failed: Serial port the port: KeyError: 7"):
+        Esptool(port).identify()
