@@ -215,7 +215,10 @@ def _refused(address: str, exc: OSError | ValueError, place: str) -> LinkError:
             f"{address}: may not be opened: permission denied",
             hint="your user needs the group that owns the port, often dialout",
         )
-    return LinkError(f"{address}: cannot be opened: {_cause(exc)}")
+    cause = _cause(exc)
+    is_silent = "refused" in cause  # a socket's way to say that nobody listens
+    hint = "is the server of the port up?" if is_silent else "see `wattest boards scan`"
+    return LinkError(f"{address}: cannot be opened: {cause}", hint=hint)
 
 
 def _named(place: str) -> str:
