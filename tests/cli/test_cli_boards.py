@@ -213,6 +213,17 @@ def test_note_that_cannot_be_meant_is_refused_in_one_line(
 
 
 @pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("text", "kept"), [("a\x1b[2Jb", r"a\x1b[2Jb"), ("\udcff", r"\udcff")], ids=["escape", "bytes"]
+)
+def test_note_shows_what_a_terminal_would_obey_or_could_not_show(
+    text: str, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out(["note", "246f", "--event", "note", "--text", text], capsys)
+    assert kept in out(["passport", "246f"], capsys)
+
+
+@pytest.mark.usefixtures("story")
 def test_beginning_that_two_boards_share_is_refused(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:

@@ -321,3 +321,15 @@ def test_bench_whose_last_board_is_retired_has_no_list_of_boards(tmp_path: Path)
     retire_node(home, "pump")
     assert not home.ports.exists()
     assert scan_ports(home, lister=list).remarks == ()
+
+
+@pytest.mark.usefixtures("board")
+def test_words_that_are_no_text_are_no_trouble_after_the_ledger_has_its_entry(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(ConfigError, match="--calibration: expected a file, or 1 to 64 printable"):
+        provision(home, calibration="\udcff")
+    provision(home)
+    retire_node(home, "pump", reason="gone \udcff")
+    assert passport_kinds(home) == ["provisioned", "retired"]

@@ -52,9 +52,10 @@ def stated_calibration(text: str | None, due: date | None) -> Calibration | None
             path=f"--calibration {text}",
             hint="give the certificate's file, or its words without the name of a file",
         )
-    if not 1 <= len(text) <= REFERENCE_MAX:
+    if not text.isprintable() or not 1 <= len(text) <= REFERENCE_MAX:
         raise ConfigError(
-            f"expected a file, or 1 to {REFERENCE_MAX} characters", path="--calibration"
+            f"expected a file, or 1 to {REFERENCE_MAX} printable characters",
+            path="--calibration",
         )
     due_ms = day_ms(due) if due is not None else None
     return Calibration(reference=text, digest=digest, due_ms=due_ms)

@@ -111,6 +111,7 @@ def note_life(
         raise UsageError(f"event: expected one of {', '.join(LIFE_EVENTS)}, got {event!r}")
     if due is not None and kind is not PassportEvent.CALIBRATED:
         raise UsageError(f"a due date belongs to a calibration, not to {event!r}")
+    text = one_line(text)
     if kind is PassportEvent.NOTE and not text:
         raise UsageError("expected a text: an empty note says nothing", hint="give --text")
     if len(text) > _TEXT_CHARS_MAX:

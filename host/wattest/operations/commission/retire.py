@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from wattest.errors import UsageError
+from wattest.errors import UsageError, one_line
 from wattest.operations.commission.home import Home
 from wattest.operations.commission.ledger_desk import LedgerDesk, LoggedKey
 from wattest.operations.commission.passport import chip_id_of
@@ -71,7 +71,7 @@ def _note(home: Home, key: LoggedKey, reason: str) -> None:
         return
     kid = key.enrolment.kid.hex()
     detail: dict[str, str | int | bool | None] = {
-        "reason": reason,
+        "reason": one_line(reason),
         "kid": kid,
         "serial": key.enrolment.serial,
     }
