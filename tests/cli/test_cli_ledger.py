@@ -115,6 +115,15 @@ def test_statement_json_has_the_amount_as_decimal_text(
     assert document["index"] == 3
 
 
+def test_run_that_settled_nothing_says_so(
+    folder: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattest.operations.kept.statements.statements_of", lambda _folder: ())
+    assert main.main(["statement", folder]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"no statement is logged in {folder}\n")
+
+
 def test_statement_of_no_such_contract_names_those_there_are(
     folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

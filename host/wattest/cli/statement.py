@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from wattest.cli.options import Commands, add_json
@@ -54,4 +55,6 @@ def run(args: argparse.Namespace) -> int:
     for item in found:
         print(statement_text(item.document), end="")
         print(f"ledger entry {item.index}\n")
+    if not found:
+        print(f"no statement is logged in {args.folder}", file=sys.stderr)
     return 0
