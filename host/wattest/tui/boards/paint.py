@@ -92,9 +92,9 @@ def job_text(job: Job | None, height: int, width: int) -> Text:
     if job.candidate is not None:
         asked = question(job.candidate)
         if not job.candidate.throw_away:
-            lines += [Text(f"{word:<12} {what}") for word, what in candidate_rows(job.candidate)]
+            lines += [Text(part) for part in _candidate(candidate_rows(job.candidate), width)]
             asked = "is this the board in front of you?"
-        lines.append(Text(f"{asked} y/n", "bold yellow"))
+        lines += [Text(part, "bold yellow") for part in _wrapped(f"{asked} y/n", width)]
     elif job.outcome is None and not job.total:
         lines.append(Text("…", "dim"))
     return Text("\n").join(lines[-max(height, 1) :])
@@ -137,6 +137,28 @@ def _console_lines(items: Iterable[Item], width: int) -> Iterable[Text]:
         text.append(item.text, _STYLES[item.kind])
         text.truncate(max(width, _WIDTH_MIN), overflow="ellipsis")
         yield text
+
+
+def _candidate(rows: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """Return who waits for a yes, wrapped; the fingerprint last: it must not scroll away."""
+    told: dict[str, str] = {}
+    for word, what in rows:  # a row without a word goes on with the one before
+        key = word or next(reversed(told))
+        told[key] = f"{told[key]} {what}" if key in told else what
+    compared = told.pop("fingerprint", None)
+    if compared is not None:
+        told["fingerprint"] = compared
+    return [
+        line
+        for word, what in told.items()
+        for line in textwrap.wrap(
+            what,
+            max(width, _WIDTH_MIN),
+            initial_indent=f"{word:<12} ",
+            subsequent_indent=" " * 13,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
