@@ -320,7 +320,10 @@ def split_combined(data: bytes, *, firmware_offset: int) -> tuple[Segment, ...]:
         if not content or (row.type, row.subtype) == (TYPE_DATA, SUBTYPE_NVS):
             continue
         if row.bootable:
-            length = parse_image(data[start : start + row.size_bytes]).length_bytes
+            length = parse_image(data[start:]).length_bytes
+            if length > row.size_bytes:
+                room = f"{length} bytes do not fit the partition of {row.size_bytes}"
+                raise ImageError("application-length", start, room, found=length)
             content = data[start : start + max(length, len(content))]
         segments.append(Segment(offset=row.offset, data=content))
     if not any(segment.data[:1] == b"\xe9" for segment in segments[2:]):

@@ -72,6 +72,10 @@ def test_a_table_that_lists_the_file_system_is_as_good():
 
 
 WRONG = {
+    "larger than its partition": (
+        synthetic_micropython("esp32", application_bytes=2_100_000),
+        r"bytes do not fit the partition of 2031616",
+    ),
     "empty": (b"", "no sound MicroPython image: image: header"),
     "a web page": (b"<html>" * 20, "image: magic at byte 0"),
     "cut off": (DATA[:-2000], "no sound MicroPython image: image: segment"),
