@@ -10,12 +10,20 @@ from wattest.errors import ConfigError, StoreError
 
 
 def runtime_folder() -> Path:
-    """Return where running programs of this person announce themselves; it need not be there."""
+    """Return where running programs of this person announce themselves; it need not be there.
+
+    Raises:
+        ConfigError: it is there and another user's: what it announces are not our boards.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and Path(runtime).is_dir():
-        return Path(runtime) / "wattest"
-    owner = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"wattest-{owner}"
+        folder = Path(runtime) / "wattest"
+    else:
+        owner = os.getuid() if hasattr(os, "getuid") else "user"
+        folder = Path(tempfile.gettempdir()) / f"wattest-{owner}"
+    if folder.is_dir():
+        check_owner(folder)
+    return folder
 
 
 def check_owner(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from console_bench import Speaker, wait_until
 
+from wattest.cli import main
 from wattest.errors import ConfigError, StoreError
 from wattest.operations.console import recorder as recorder_module
 from wattest.operations.console.lease import ANSWER_S
@@ -42,6 +43,19 @@ def test_recorders_in_somebody_elses_folder_are_not_trusted(
         find_recorder(board.address)
     with pytest.raises(ConfigError, match="belongs to another user"):
         Recorder(board.address, tmp_path)
+
+
+def test_boards_in_somebody_elses_folder_are_nobodys_to_collect_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Goal: an announcement says which boards are real, so only our own counts."""
+    folder = announcements().parent
+    folder.mkdir(parents=True)
+    (folder / "boards.json").write_text("{}")
+    somebody_elses(monkeypatch, folder)
+    for argv in (["tui", "--live", "--headless"], ["boards", "scan"], ["console", "--board", "x"]):
+        assert main.main(argv) == 2, argv
+        assert "belongs to another user" in capsys.readouterr().err
 
 
 def test_a_recorder_that_cannot_be_reached_for_another_reason_stays_announced(

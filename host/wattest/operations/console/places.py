@@ -52,7 +52,11 @@ class Announcement:
 
 
 def announcements() -> Path:
-    """Return the folder of the announcements; it need not be there."""
+    """Return the folder of the announcements; it need not be there.
+
+    Raises:
+        ConfigError: it would lie in another user's folder.
+    """
     return runtime_folder() / "console"
 
 
@@ -102,7 +106,7 @@ def find_recorder(address: str) -> tuple[Announcement, Talk] | None:
     folder = announcements()
     if not folder.is_dir():
         return None
-    _check_owners(folder)
+    check_owner(folder)
     for path in sorted(folder.glob("*.json")):
         announcement = _read(path)
         if announcement is None or not is_same_port(announcement.address, wanted):
@@ -127,7 +131,7 @@ def listen(announcement: Announcement) -> socket.socket:
     path = announcement.socket_path
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_owners(folder)
+        check_owner(folder)
         path.unlink(missing_ok=True)
         server = _unix_socket()
     except OSError as exc:
@@ -157,12 +161,6 @@ def _cannot_listen(path: Path, exc: OSError) -> StoreError:
         f"{path}: cannot listen there: {exc.strerror or exc}",
         hint="give another folder in XDG_RUNTIME_DIR",
     )
-
-
-def _check_owners(folder: Path) -> None:
-    """Refuse what somebody else may put recorders into, or take them out of."""
-    check_owner(folder)
-    check_owner(folder.parent)
 
 
 def _is_no_path(address: str) -> bool:

@@ -23,7 +23,11 @@ _BENCH_NAME = "bench.json"
 
 
 def default_state_path() -> Path:
-    """Return where boards of this person that are not kept are announced."""
+    """Return where boards of this person that are not kept are announced.
+
+    Raises:
+        ConfigError: the folder there is another user's.
+    """
     return runtime_folder() / STATE_NAME
 
 
