@@ -77,3 +77,11 @@ def test_damaged_list_of_boards_is_named(
     (tmp_path / "boards.json").write_text("[")
     assert main.main(["provision", "--home", str(tmp_path), "--port", "x"]) == 2
     assert "boards.json: cannot be read" in capsys.readouterr().err
+
+
+def test_no_standard_input_is_a_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)  # as of a job that the system starts by the clock
+    assert main(["provision", "--retire", "--name", "pump", "--home", str(tmp_path)]) == 1
+    assert "not retired" in capsys.readouterr().out

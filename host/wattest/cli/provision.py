@@ -166,6 +166,11 @@ def _cfg(text: str | None) -> bytes | None:
     return value
 
 
+def _typed() -> str:
+    """Return the line a person types; none where there is no standard input at all."""
+    return sys.stdin.readline() if sys.stdin is not None else ""
+
+
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -194,7 +199,7 @@ class _Asked:
         if self._yes:
             return True
         print(f"{question(candidate)} [y/N] ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
+        answer = _typed()
         if not answer.endswith("\n"):
             print(file=sys.stderr)
         return answer.strip().lower() in {"y", "yes"}
@@ -279,7 +284,7 @@ def _retire(args: argparse.Namespace) -> int:
             file=sys.stderr,
             flush=True,
         )
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if _typed().strip().lower() not in {"y", "yes"}:
             print(marked("not retired"))
             return EXIT_DECLINED
     retired = retire_node(home, args.name, out=args.out, reason=args.reason)

@@ -166,6 +166,24 @@ def test_lease_without_a_recorder_listens_on_the_port_itself(board: Speaker) -> 
             assert read_all(port, 5) == b"ready"
 
 
+def test_recorder_that_ends_while_it_lends_the_port_leaves_it_to_the_holder(
+    board: Speaker, tmp_path: Path
+) -> None:
+    with Recorder(board.address, tmp_path) as recorder, port_lease(board.address) as lease:
+        recorder.stop()
+        with lease.listen() as port:
+            board.say(b"ready")
+            assert read_all(port, 5) == b"ready"
+        lease.take()
+        open_port(board.address).close()
+
+
+def test_lease_ends_in_peace_though_its_recorder_has_ended(board: Speaker, tmp_path: Path) -> None:
+    with Recorder(board.address, tmp_path) as recorder, port_lease(board.address) as lease:
+        recorder.stop()
+        lease.give_back()
+
+
 def test_second_lease_is_refused_with_the_name_of_the_first(
     board: Speaker, tmp_path: Path
 ) -> None:

@@ -55,7 +55,7 @@ class Lease:
         Raises:
             LinkError: the recorder has lent the port to somebody else, or does not answer.
         """
-        if self._talk is None or self._is_ours:
+        if self._talk is None or self._is_ours or self._is_forsaken():
             return
         answer = self._talk.ask(ANSWER_S, do="lease", holder=self._holder)
         if "refused" in answer:
@@ -75,7 +75,8 @@ class Lease:
         if self._talk is None or not self._is_ours:
             return
         self._is_ours = False
-        self._talk.ask(ANSWER_S, do="back")
+        if not self._is_forsaken():
+            self._talk.ask(ANSWER_S, do="back")
 
     def listen(self, *, reset_board: bool = False) -> Port:
         """Give the port back and go on reading what the board says, through the recorder.
@@ -90,7 +91,7 @@ class Lease:
             LinkError: the port cannot be opened or has no control lines, or the recorder does not
                 answer.
         """
-        if self._announcement is None:
+        if self._announcement is None or self._is_forsaken():
             return open_port(self.address, keep_input=True, reset_board=reset_board)
         with ExitStack() as stack:
             port = attach(self._announcement, self.address, await_port=True)
@@ -102,6 +103,16 @@ class Lease:
                     raise LinkError(answer["refused"])
             stack.pop_all()
         return port
+
+    def _is_forsaken(self) -> bool:
+        """Tell whether the recorder has ended while it lent us the port: it is ours to open."""
+        found = find_recorder(self.address)
+        if found is not None:
+            found[1].close()
+            return False
+        self._announcement = self._talk = None
+        self._is_ours = False
+        return True
 
 
 @contextmanager
