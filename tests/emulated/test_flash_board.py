@@ -19,7 +19,8 @@ from wattest.link import open_port
 from wattest.operations.commission import flash as flash_module
 from wattest.operations.commission.flash import flash_board
 from wattest.operations.commission.flash_events import ChipFound
-from wattest.store import PassportEvent
+from wattest.store import BoardState, Passport, PassportEvent
+from wattest.system import utc_ms
 
 pytestmark = [
     pytest.mark.emulated,
@@ -137,6 +138,30 @@ def test_an_interruption_before_the_write_leaves_the_node_running(tmp_path: Path
         told = bench.flash(Hand(stop_at="reading the journal"), force=True)
         assert told.interrupted.text == "interrupted: nothing was written"
         bench.wait_for("a record every")
+
+
+def test_an_enrolled_board_that_lost_its_journal_is_said_to_have_a_new_key(
+    tmp_path: Path,
+) -> None:
+    """Goal: nobody believes a node to be enrolled whose file system something else destroyed."""
+    with flash_bench(tmp_path) as bench:
+        kid = bench.flash().flashed.kid
+        with Passport(bench.home.passport) as passport:
+            passport.note(CHIP_ID, PassportEvent.PROVISIONED, {"kid": kid}, at_ms=utc_ms())
+        offset = bench.kind.flash.vfs_offset
+
+        def destroy() -> None:
+            bench.board.power_off()
+            for sector in range(2):
+                bench.board.flash.erase(offset + sector * 4096)
+            bench.board.power_on()
+
+        bench.port.call(destroy)
+        again = bench.flash(force=True).flashed
+        assert again.new_key is (again.kid != kid)
+        assert again.new_key
+        with Passport(bench.home.passport) as passport:
+            assert passport.facts(CHIP_ID).state is BoardState.FLASHED
 
 
 @pytest.mark.long

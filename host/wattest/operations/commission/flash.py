@@ -140,7 +140,7 @@ class _Flashing:
         self._control = control
         self._place = find_usb(options.port)
         self._tool = Esptool(self._place, baud=options.baud, stopped=self._is_stopped)
-        self._chip_id = ""
+        self._chip_id = self._enrolled_kid = ""
         self._rescue: Rescue | None = None
         self._writing = self._written = False
 
@@ -167,6 +167,7 @@ class _Flashing:
         chip = self._tool.identify()
         self._chip_id = chip.chip_id
         facts = self._passport.facts(chip.chip_id)
+        self._enrolled_kid = facts.kid
         _refuse_another(chip, board, facts, options)
         if facts.first_seen_ms is None:
             self._note(PassportEvent.SEEN, {"chip": chip.chip})
@@ -265,6 +266,7 @@ class _Flashing:
 
     def _flashed(self, seen: BootSeen, journal: Journal | None, *, cached: bool) -> Flashed:
         head = journal.head if journal is not None else None
+        before = head.kid.hex() if head is not None else self._enrolled_kid
         return Flashed(
             board=self._options.board.name,
             chip_id=self._chip_id,
@@ -276,7 +278,7 @@ class _Flashing:
             kid=seen.record.kid.hex(),
             serial=seen.record.serial,
             bootcount=seen.record.bootcount,
-            new_key=head is not None and head.kid != seen.record.kid,
+            new_key=before not in {"", seen.record.kid.hex()},
         )
 
     # ---- how far it has come -----------------------------------------------------------------

@@ -100,7 +100,8 @@ class Flashed:
         kid: key the record is signed with, hex.
         serial: of the node.
         bootcount: from the record.
-        new_key: the node has another key than its journal was of.
+        new_key: the node has another key than its journal was of, or, without a journal, than its
+            passport says is enrolled.
     """
 
     board: str
