@@ -83,5 +83,5 @@ def test_no_standard_input_is_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", None)  # as of a job that the system starts by the clock
-    assert main(["provision", "--retire", "--name", "pump", "--home", str(tmp_path)]) == 1
+    assert main.main(["provision", "--retire", "--name", "pump", "--home", str(tmp_path)]) == 1
     assert "not retired" in capsys.readouterr().out
