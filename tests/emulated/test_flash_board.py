@@ -12,7 +12,7 @@ from wattest.boards import load_board
 from wattest.boards.esp_synthetic import synthetic_micropython
 from wattest.emulator.board import Power
 from wattest.emulator.flash import NorFlash
-from wattest.errors import ConfigError, FlashError, LinkError
+from wattest.errors import ConfigError, FlashError, LinkError, StoreError
 from wattest.flashing import build_image
 from wattest.flashing.journal import journal_head
 from wattest.link import open_port
@@ -90,7 +90,8 @@ def test_another_chip_and_another_flash_size_are_refused_and_the_node_runs_on(
     tmp_path: Path,
 ) -> None:
     with flash_bench(tmp_path) as bench:
-        kid = bench.flash().flashed.kid
+        first = bench.flash().flashed
+        kid = first.kid
         before = bench.operations()
         with pytest.raises(FlashError, match=r"expected an esp32s3 .* got an esp32; nothing was"):
             bench.flash(board=load_board("emulated-esp32s3"))
@@ -100,7 +101,13 @@ def test_another_chip_and_another_flash_size_are_refused_and_the_node_runs_on(
                 board=load_board("esp32-devkitc"), micropython=micropython(tmp_path, "esp32")
             )
         bench.wait_for("a record every")
+        (bench.home.make(bench.home.rescue) / f"{first.chip_id}.img").mkdir()
+        with pytest.raises(StoreError) as caught:
+            bench.flash(force=True)
+        assert caught.value.diagnostics().endswith("nothing was written")
+        bench.wait_for("a record every")
         assert bench.operations() - before < 200
+        (bench.home.rescue / f"{first.chip_id}.img").rmdir()
         assert bench.flash().flashed.kid == kid
     with flash_bench(tmp_path, flash=NorFlash(8 << 20)) as bench:
         with pytest.raises(FlashError, match=r"expected 4 MiB of flash .* got 8 MiB; nothing was"):

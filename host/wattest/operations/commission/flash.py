@@ -19,7 +19,7 @@ from typing import Protocol
 from wattest.boards import Board
 from wattest.boards.esp_image import PARTITION_TABLE_OFFSET, Segment
 from wattest.boards.esp_synthetic import synthetic_micropython
-from wattest.errors import ConfigError, FlashError, VerificationError, WattestError
+from wattest.errors import ConfigError, FlashError, StoreError, VerificationError, WattestError
 from wattest.flashing import FlashImage, build_image
 from wattest.flashing.esptool import ChipInfo, Esptool
 from wattest.flashing.esptool_process import EsptoolStopped
@@ -154,6 +154,8 @@ class _Flashing:
         except WattestError as exc:
             self._note_failure(str(exc))
             state, *what_to_do = self._state()
+            if isinstance(exc, StoreError):  # a full disk, say: what of the board?
+                exc.hint = "; ".join(part for part in (exc.hint, state, *what_to_do) if part)
             if not isinstance(exc, FlashError):
                 raise
             hint = "; ".join(part for part in (exc.hint, *what_to_do) if part)
