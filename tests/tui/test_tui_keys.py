@@ -70,6 +70,10 @@ def test_space_pauses_and_goes_on_and_says_so() -> None:
     assert seen == [(True, True), (False, False)]
 
 
+def test_events_may_come_before_the_screen_is_laid_out() -> None:
+    MainScreen(viewed(), RunControl()).show()
+
+
 def test_boards_on_ports_are_neither_attacked_nor_paused_nor_hurried() -> None:
     control = RunControl(speed=1.0)
     view = RunView(live=True)

@@ -125,6 +125,8 @@ class MainScreen(Screen[None]):
         Args:
             plots: the plots too; they cost the most.
         """
+        if not self.query("#keys"):
+            return  # events may come before the screen is laid out
         view, width = self._view, self.size.width
         self._put(
             "clock", clock_line(view, state=self._state(), speed=self._control.speed, width=width)
