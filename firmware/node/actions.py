@@ -35,7 +35,7 @@ class Actions:
         except OSError:
             clock.restore(before)
             raise
-        node.align()
+        node.align_to_clock(None if old is None else utc_ms - old)
 
     def set_interval(self, interval_ms: int) -> None:
         """Seal fiscal readings at multiples of this."""

@@ -98,6 +98,21 @@ class Node:
         self._sample_at = self.clock.ticks_to_next(self._period_ms)
         self._record_at = self.clock.ticks_to_next(self.interval_ms)
 
+    def align_to_clock(self, step_ms: int | None) -> None:
+        """After the clock was set: a record whose moment was jumped over is sealed now.
+
+        Args:
+            step_ms: how far the clock was set forward; None if it was not known before. Half an
+                interval or more is no correction but another time, with records of its own grid.
+        """
+        due = self._record_at
+        self.align()
+        half_ms = self.interval_ms // 2
+        if step_ms is None or abs(step_ms) >= half_ms:
+            return
+        if time.ticks_diff(self._record_at, due) > half_ms:
+            self._record_due = True
+
     def step(self) -> None:
         """One turn: a sample if it is due, one piece of work, then input."""
         if self._watchdog is not None:
