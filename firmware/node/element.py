@@ -25,9 +25,7 @@ _PAUSE_MS = const(10_000)
 def find_element(settings: dict, make_bus) -> Atecc608:
     """The driver of the element that is configured; it has not been asked for anything yet."""
     # With another key in the element, the node must start like one whose counter is lost.
-    return Atecc608(
-        make_bus, settings["element_address"], settings["element_slot"], machine.reset
-    )
+    return Atecc608(make_bus, settings["element_address"], settings["element_slot"], machine.reset)
 
 
 class ElementClaims(ClaimsWriter):
