@@ -54,8 +54,9 @@ def build():
         return None
     del config
     forget("config")
-    signer = ("drivers.atecc608", "element") if "element_address" in settings else ()
-    if table is None and not signer:
+    has_element = "element_address" in settings
+    signer = ("drivers.atecc608", "element") if has_element else ("software_key",)
+    if table is None and not has_element:
         print("wattest: %s: missing; nothing could be signed" % TABLE)
         return None
     for name in MODULES + ("drivers." + settings["sensor"],) + signer:
