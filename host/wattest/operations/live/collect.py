@@ -287,10 +287,12 @@ class _Collection:
 
     def _look_for_silence(self, name: str, line: _Line, now_ms: int) -> None:
         session = self._collector.session(name)
+        state = session.state
         if self._silence.act(name, session, line.live.interval_ms, now_ms):
             self._change(name, "silent")
             self._told.append(host_line(name, now_ms, SILENT))
-        self._pump(name)
+        if session.state is not state:  # it was greeted
+            self._pump(name)
 
     def _flush(self) -> None:
         self._tell(self._collector.flush(self._clock.now_ms()))
