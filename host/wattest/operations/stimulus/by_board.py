@@ -7,23 +7,20 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Protocol
 
 from wattest.errors import ConfigError, LinkError, LinkTimeout
 from wattest.operations.console.attached import open_or_attach
 from wattest.operations.control import RunControl
-from wattest.operations.stimulus.common import LOG_NAME, RealClock, choose_node
-from wattest.operations.stimulus.player import (
-    Applied,
-    Began,
-    Clock,
-    Flow,
-    Played,
-    PlayLog,
-    play,
+from wattest.operations.stimulus.common import (
+    PlayOptions,
+    RealClock,
+    choose_node,
+    logged,
+    play_log,
 )
-from wattest.scenario import LoadProfile, PreparedNode, Scenario
+from wattest.operations.stimulus.player import Applied, Began, Clock, Flow, Played, play
+from wattest.scenario import LoadProfile, PreparedNode
 from wattest.units import NS_PER_S, format_decimal
 
 STARTS = "wattest-stimulus starts"
@@ -145,24 +142,14 @@ class StimulusBoard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardPlayOptions:
-    """What to play, and through which board.
+class BoardPlayOptions(PlayOptions):
+    """What to play, and through which board; the step is at most `STEP_NS_MAX`.
 
     Args:
-        scenario: its nodes have the loads.
-        node: whose load; None: the first node's.
         port: what `wattest.link.open_port` takes; a port that is recorded is shared.
-        step_ns: between two levels, 0 < ns <= `STEP_NS_MAX`.
-        duration_ns: how long; None: the scenario's duration.
-        out: folder that gets ``stimulus.csv``, or None.
     """
 
-    scenario: Scenario
-    node: str | None
     port: str
-    step_ns: int
-    duration_ns: int | None
-    out: Path | None
 
 
 def play_through_board(
@@ -181,25 +168,21 @@ def play_through_board(
     if options.step_ns > STEP_NS_MAX:
         raise ConfigError("at most 20s expected with a stimulus board", path="--step")
     node = choose_node(options.scenario, options.node)
-    duration_ns = options.duration_ns or options.scenario.duration_ns
     with ExitStack() as stack:
         board = StimulusBoard(stack.enter_context(open_or_attach(options.port)))
         check_range(node, board)
-        log = None
-        if options.out is not None:
-            log = stack.enter_context(closing(PlayLog(options.out / LOG_NAME)))
+        log = stack.enter_context(play_log(options.out))
+        duration_ns = options.length_ns
         yield Began(identity=board.identity, load=node.load.label, duration_ns=duration_ns)
-        for event in play_on_board(
+        events = play_on_board(
             node.load,
             board,
             RealClock(control),
             duration_ns=duration_ns,
             step_ns=options.step_ns,
             stopped=lambda: control.stopped,
-        ):
-            if log is not None and isinstance(event, Applied):
-                log.add(event)
-            yield event
+        )
+        yield from logged(stack.enter_context(closing(events)), log)
 
 
 def play_on_board(

@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from wattest.errors import ConfigError
 from wattest.instruments.dialect import Dialect, InstrumentKind, load_dialect
 from wattest.instruments.kept import KeptInstrument, instrument_address
 from wattest.operations.control import RunControl
-from wattest.operations.stimulus.common import LOG_NAME, RealClock, choose_node
-from wattest.operations.stimulus.player import Applied, Began, Played, PlayLog, play
-from wattest.scenario import PreparedNode, Scenario
+from wattest.operations.stimulus.common import (
+    PlayOptions,
+    RealClock,
+    choose_node,
+    logged,
+    play_log,
+)
+from wattest.operations.stimulus.player import Applied, Began, Played, play
+from wattest.scenario import PreparedNode
 from wattest.units import format_decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstrumentOptions:
-    """What to play, and through what.
+class InstrumentOptions(PlayOptions):
+    """What to play, and through which instrument; see `PlayOptions` for the rest.
 
     Args:
-        scenario: its nodes have the loads.
-        node: whose load; None: the first node's.
         instrument: ``HOST``, ``HOST:PORT`` or a serial port.
         dialect: name, or path of a ``.toml`` file.
         resistance_mohm: of the resistor that a supply feeds, mΩ; None for a load.
-        step_ns: between two levels, > 0.
-        duration_ns: how long; None: the scenario's duration.
-        out: folder that gets ``stimulus.csv``, or None.
     """
 
-    scenario: Scenario
-    node: str | None
     instrument: str
     dialect: str
     resistance_mohm: int | None
-    step_ns: int
-    duration_ns: int | None
-    out: Path | None
 
 
 def play_through_instrument(
@@ -60,11 +55,8 @@ def play_through_instrument(
     node = choose_node(options.scenario, options.node)
     _check_resistance(dialect, options.resistance_mohm)
     _check_range(node, dialect, options.resistance_mohm)
-    duration_ns = options.duration_ns or options.scenario.duration_ns
     with ExitStack() as stack:
-        log = None
-        if options.out is not None:
-            log = stack.enter_context(closing(PlayLog(options.out / LOG_NAME)))
+        log = stack.enter_context(play_log(options.out))
         kept = stack.enter_context(
             KeptInstrument(
                 instrument_address(options.instrument, dialect),
@@ -72,18 +64,17 @@ def play_through_instrument(
                 resistance_mohm=options.resistance_mohm or 0,
             )
         )
+        duration_ns = options.length_ns
         yield Began(identity=kept.identity, load=node.load.label, duration_ns=duration_ns)
-        for event in play(
+        events = play(
             node.load,
             kept,
             RealClock(control),
             duration_ns=duration_ns,
             step_ns=options.step_ns,
             stopped=lambda: control.stopped,
-        ):
-            if log is not None and isinstance(event, Applied):
-                log.add(event)
-            yield event
+        )
+        yield from logged(events, log)
 
 
 def _check_resistance(dialect: Dialect, resistance_mohm: int | None) -> None:
