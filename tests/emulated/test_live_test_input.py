@@ -85,6 +85,11 @@ def inputs_of(seen: list[RunEvent]) -> list[int]:
     return [int(record.input) for record in readings(seen)]
 
 
+def fields_of(seen: list[RunEvent]) -> list[dict[int, object]]:
+    """Return what the changes of the input say: key 2 the input before, key 3 after."""
+    return [dict(r.event.fields) for r in changes(seen) if r.event is not None]
+
+
 def is_input_event(event: RunEvent) -> bool:
     return isinstance(event, RecordLogged) and bool(changes([event]))
 
@@ -150,8 +155,7 @@ def test_node_whose_sensor_is_played_states_it_while_it_is_collected(
         seen += list(events)
     with closing(collect_live(boards.file, out)) as later:
         seen += wait_for(later, is_input_event, "end") if len(changes(seen)) == 1 else []
-    told = [dict(record.event.fields) for record in changes(seen) if record.event is not None]
-    assert told == [{2: 0, 3: 2}, {2: 2, 3: 0}]
+    assert fields_of(seen) == [{2: 0, 3: 2}, {2: 2, 3: 0}]
 
 
 def test_a_collector_that_is_killed_leaves_the_node_at_its_sensor_within_a_minute(
@@ -171,10 +175,11 @@ def test_a_collector_that_is_killed_leaves_the_node_at_its_sensor_within_a_minut
         assert any("records, ledger of" in line for line in killed.stderr)
         killed.kill()
     with closing(collect_live(boards.file, out)) as events:
-        seen = wait_for(events, lambda event: 0 in map(int, inputs_of([event])), "sensor")
-    last = changes(seen)[-1]
-    assert last.event is not None
-    assert dict(last.event.fields) == {2: 1, 3: 0}
+        # A reading measured before the input was played may be sent once more: only the change
+        # itself says the node went back.
+        wait_for(events, lambda event: fields_of([event]) == [{2: 1, 3: 0}], "sensor")
+        # The reading whose interval holds the change still counts as a test; the next does not.
+        wait_for(events, lambda event: inputs_of([event]) == [0], "reading of the sensor")
 
 
 def test_command_plays_and_says_so(
