@@ -1,0 +1,1 @@
+"""Evidence bundles: what proves one statement, session or reading to somebody who trusts nobody."""
