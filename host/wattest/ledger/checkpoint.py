@@ -8,8 +8,6 @@ Source: c2sp.org/signed-note, c2sp.org/tlog-checkpoint.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -18,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from wattest.errors import CheckpointInconsistent, NoteError, SignatureInvalid
+from wattest.errors import CheckpointInconsistent, SignatureInvalid
 from wattest.wire.note import (
     ED25519_TYPE,
+    PUBLIC_KEY_BYTES,
     Checkpoint,
     NoteSignature,
     SignedNote,
@@ -28,10 +27,11 @@ from wattest.wire.note import (
     is_key_name,
     parse_checkpoint,
     parse_note,
+    parse_verifier_key,
+    verifier_key_text,
 )
 
 SEED_BYTES = 32
-PUBLIC_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +75,11 @@ class CheckpointVerifier:
         Raises:
             NoteError: the line is malformed or its key id is not that of the key.
         """
-        name, _, rest = text.partition("+")
-        key_id, _, blob = rest.partition("+")
-        try:
-            raw = base64.b64decode(blob.encode(), validate=True)
-            stated = bytes.fromhex(key_id)
-        except (binascii.Error, ValueError) as exc:
-            raise NoteError("verifier-key", len(name.encode()), str(exc)) from exc
-        if raw[:1] != ED25519_TYPE or len(raw) != 1 + PUBLIC_KEY_BYTES or not is_key_name(name):
-            raise NoteError("verifier-key", 0, "expected name+key id+key, an Ed25519 key")
-        verifier = cls(name, raw[1:])
-        if verifier.key_id != stated:
-            raise NoteError("verifier-key", len(name.encode()), "key id is not that of the key")
-        return verifier
+        return cls(*parse_verifier_key(text, ED25519_TYPE))
 
     def to_text(self) -> str:
         """Return the verifier key as one line; :meth:`from_text` reads it."""
-        blob = base64.b64encode(ED25519_TYPE + self.public_key).decode()
-        return f"{self.origin}+{self.key_id.hex()}+{blob}"
+        return verifier_key_text(self.origin, self.public_key, ED25519_TYPE)
 
     def open(self, note: bytes) -> Checkpoint:
         """Verify a checkpoint note and return what it states.

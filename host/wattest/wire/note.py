@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wattest.errors import NoteError
@@ -23,6 +24,8 @@ from wattest.errors import NoteError
 ROOT_BYTES = 32
 KEY_ID_BYTES = 4
 ED25519_TYPE = b"\x01"
+COSIGNATURE_TYPE = b"\x04"
+PUBLIC_KEY_BYTES = 32
 
 _NOTE_BYTES_MAX = 65_536
 _SIGNATURES_MAX = 64
@@ -43,6 +46,10 @@ class NoteSignature:
     key_id: bytes
     signature: bytes
 
+    def to_line(self) -> str:
+        """Return the line as a note carries it, with its newline."""
+        return f"{_DASH}{self.name} {_to_base64(self.key_id + self.signature)}\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedNote:
@@ -58,11 +65,7 @@ class SignedNote:
 
     def encode(self) -> bytes:
         """Return the note as UTF-8."""
-        lines = [
-            f"{_DASH}{line.name} {_to_base64(line.key_id + line.signature)}\n"
-            for line in self.signatures
-        ]
-        return "".join((self.text, "\n", *lines)).encode()
+        return "".join((self.text, "\n", *(line.to_line() for line in self.signatures))).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +95,56 @@ def is_key_name(name: str) -> bool:
     return bool(name) and not any(c.isspace() or c == "+" or c < " " for c in name)
 
 
-def ed25519_key_id(name: str, public_key: bytes) -> bytes:
+def ed25519_key_id(name: str, public_key: bytes, kind: bytes = ED25519_TYPE) -> bytes:
     """Return the 4-byte key id of an Ed25519 key.
 
     Args:
         name: key name.
         public_key: 32 bytes, RFC 8032.
+        kind: what it signs: notes, or checkpoints as a witness.
 
     Source:
-        c2sp.org/signed-note, Ed25519 signatures.
+        c2sp.org/signed-note, Ed25519 signatures; c2sp.org/tlog-cosignature.
     """
-    return hashlib.sha256(name.encode() + b"\n" + ED25519_TYPE + public_key).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_ID_BYTES]
+
+
+def verifier_key_text(name: str, public_key: bytes, kind: bytes) -> str:
+    """Write a verifier key, ``name+key id in hex+base64(kind | key)``, on one line."""
+    key_id = ed25519_key_id(name, public_key, kind)
+    return f"{name}+{key_id.hex()}+{_to_base64(kind + public_key)}"
+
+
+def parse_verifier_key(text: str, kind: bytes) -> tuple[str, bytes]:
+    """Read a verifier key of one kind.
+
+    Args:
+        text: the line, without newline.
+        kind: ``ED25519_TYPE`` of a log, ``COSIGNATURE_TYPE`` of a witness.
+
+    Returns:
+        Name, and public key of 32 bytes.
+
+    Raises:
+        NoteError: the line is malformed, of another kind, or its key id is not that of the key.
+    """
+    name, _, rest = text.partition("+")
+    key_id, _, blob = rest.partition("+")
+    offset = len(name.encode("utf-8", "replace"))
+    try:
+        text.encode()
+        raw = base64.b64decode(blob.encode(), validate=True)
+        stated = bytes.fromhex(key_id)
+    except (binascii.Error, ValueError) as exc:
+        raise NoteError("verifier-key", offset, str(exc)) from exc
+    if raw[:1] != kind or len(raw) != 1 + PUBLIC_KEY_BYTES or not is_key_name(name):
+        what = "an Ed25519 key" if kind == ED25519_TYPE else "a witness's key"
+        raise NoteError("verifier-key", 0, f"expected name+key id+key, {what}")
+    if ed25519_key_id(name, raw[1:], kind) != stated:
+        raise NoteError("verifier-key", offset, "key id is not that of the key")
+    if verifier_key_text(name, raw[1:], kind) != text:
+        raise NoteError("verifier-key", offset, "not the canonical spelling")
+    return name, raw[1:]
 
 
 def parse_note(data: bytes) -> SignedNote:
@@ -134,12 +176,27 @@ def parse_note(data: bytes) -> SignedNote:
         raise NoteError("signature", len(data), "expected at least one line")
     if len(lines) > _SIGNATURES_MAX:
         raise NoteError("signature", len(data), f"at most {_SIGNATURES_MAX} lines")
-    signatures = []
-    place = _offset(note, split + 2)
-    for line in lines:
-        signatures.append(_parse_signature(line, place))
-        place += len(line.encode())
-    return SignedNote(text=text, signatures=tuple(signatures))
+    return SignedNote(text=text, signatures=_signatures(lines, _offset(note, split + 2)))
+
+
+def parse_signatures(data: bytes) -> tuple[NoteSignature, ...]:
+    """Read signature lines without a note, as a witness answers them.
+
+    Args:
+        data: whole lines, 1 to 64 of them, UTF-8.
+
+    Raises:
+        NoteError: a rule of the format is broken; names the rule and the byte offset.
+    """
+    if len(data) > _NOTE_BYTES_MAX:
+        raise NoteError("size", _NOTE_BYTES_MAX, f"at most {_NOTE_BYTES_MAX}, got {len(data)}")
+    try:
+        lines = data.decode().splitlines(keepends=True)
+    except UnicodeDecodeError as exc:
+        raise NoteError("utf-8", exc.start) from exc
+    if not 1 <= len(lines) <= _SIGNATURES_MAX:
+        raise NoteError("signature", 0, f"1 to {_SIGNATURES_MAX} lines, got {len(lines)}")
+    return _signatures(lines, 0)
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -170,6 +227,14 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(root_bytes) != ROOT_BYTES:
         raise NoteError("root", offsets[2], f"{ROOT_BYTES} bytes, got {len(root_bytes)}")
     return Checkpoint(origin=origin, size=int(size), root=root_bytes, extensions=tuple(extensions))
+
+
+def _signatures(lines: Sequence[str], offset: int) -> tuple[NoteSignature, ...]:
+    signatures = []
+    for line in lines:
+        signatures.append(_parse_signature(line, offset))
+        offset += len(line.encode())
+    return tuple(signatures)
 
 
 def _parse_signature(line: str, offset: int) -> NoteSignature:
