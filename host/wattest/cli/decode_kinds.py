@@ -17,9 +17,11 @@ from wattest.wire import (
     Register,
     Text,
     cbor,
+    parse_act,
     parse_line,
     parse_record,
 )
+from wattest.wire.act import ACT_TYPE
 from wattest.wire.describe import (
     REGISTER_NAMES,
     UNITS,
@@ -31,7 +33,7 @@ from wattest.wire.message import parse_hello, parse_reply
 from wattest.wire.note import parse_checkpoint, parse_note
 
 _DEPTH_MAX = 16
-_RECORD_START = b"\xd2"
+_COSE_START = b"\xd2"
 _NOTE_MARK = "\n\n\u2014 ".encode()
 _FRAME_NAMES = {1: "record", 2: "hello", 3: "reply", 4: "taken", 5: "shown"}
 _LINE_NAMES = {0x10: "hello", 0x11: "ack", 0x12: "command"}
@@ -105,8 +107,8 @@ def explain(data: bytes, *, key: bytes | None = None) -> Explained:
     """
     if not data:
         raise CborError("truncated", 0, "nothing to decode")
-    if data.startswith(_RECORD_START):
-        return explain_record(data, key=key)
+    if data.startswith(_COSE_START):
+        return explain_act(data) if ACT_TYPE.encode() in data else explain_record(data, key=key)
     if _NOTE_MARK in data:
         return _explain_note(data)
     if data.startswith(b"~"):
@@ -137,6 +139,19 @@ def explain_record(data: bytes, *, key: bytes | None = None) -> Explained:
         lines=describe_record(record),
         look=look_again(record, key),
     )
+
+
+def explain_act(data: bytes) -> Explained:
+    """Take a signed act of a party apart; its signature is checked by an audit, not here.
+
+    Raises:
+        CoseError: not the envelope of an act.
+        RecordError: the payload breaks the schema.
+    """
+    signed = parse_act(data)
+    fields = {"act": signed.act.kind.name.lower(), "kid, not checked": signed.message.kid}
+    fields.update(asdict(signed.act))
+    return Explained(what="act", fields=tuple(fields.items()), data=data)
 
 
 def _record_fields(record: Record) -> Iterator[tuple[str, Any]]:
@@ -258,6 +273,8 @@ def explain_entry(kind: int, body: bytes, key: bytes | None = None) -> Explained
     try:
         if kind in {EntryKind.READING, EntryKind.EVENT}:
             parts = (explain_record(body, key=key),)
+        elif body.startswith(_COSE_START):
+            parts = (explain_act(body),)
         else:
             value = cbor.decode(body, max_depth=_DEPTH_MAX, max_bytes=len(body))
             fields.append(("value", value))

@@ -207,7 +207,7 @@ class _Audit:
         try:
             kind = EntryKind(entry.kind)
         except ValueError:
-            message = f"expected a kind from 1 to 6, got {entry.kind}"
+            message = f"expected a kind from 1 to {max(EntryKind)}, got {entry.kind}"
             yield _invalid(entry, message)
             return
         check = self._checks.get(kind)

@@ -16,6 +16,13 @@ class EntryKind(enum.IntEnum):
     TERMS = 4
     STATEMENT = 5
     FINDING = 6
+    AGREEMENT = 7
+    DISPUTE = 8
+    RESOLUTION = 9
+    ESTIMATE = 10
+    ANCHOR = 11
+    ROTATION = 12
+    PAYMENT = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,7 @@ class Entry:
 
     Attributes:
         index: place in the ledger, from 0.
-        kind: 1..6 in a sound ledger.
+        kind: an ``EntryKind`` in a sound ledger.
         body: exact bytes.
         leaf: RFC 6962 leaf hash, 32 bytes.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from wattest.errors import CheckpointInconsistent, ProofInvalid
 from wattest.ledger.checkpoint import CheckpointSigner, SignedCheckpoint
-from wattest.ledger.conflict import conflict_entry
+from wattest.ledger.conflict import conflict_entry, dispute_entry
 from wattest.ledger.entry import (
     Conflict,
     ConflictRow,
@@ -95,8 +95,9 @@ class Ledger:
         """Log entries in one durable transaction, with one new checkpoint.
 
         A record whose identity is logged already is not logged again: the same content gives
-        :class:`Duplicate`, whatever its signature; another content is kept inside a finding entry
-        and gives :class:`Conflict`, the same one however often that content comes back.
+        :class:`Duplicate`, whatever its signature; another content is kept inside a finding entry,
+        a dispute entry right behind it says that it is disputed, and gives :class:`Conflict`, the
+        same one however often that content comes back.
 
         Args:
             entries: in order; a few hundred at a time amortise the disk's flush.
@@ -150,13 +151,15 @@ class Ledger:
         row = draft.conflicts.get(place) or self._store.find_conflict(*place)
         if row is None:
             finding = conflict_entry(facts, entry.body, first_index)
+            index = self._draft_entry(finding, draft)
+            self._draft_entry(dispute_entry(facts, first_index, index), draft)
             row = ConflictRow(
                 kid=facts.kid,
                 ctx=facts.ctx,
                 seq=facts.seq,
                 content_digest=facts.content_digest,
                 first_index=first_index,
-                index=self._draft_entry(finding, draft),
+                index=index,
             )
             draft.conflicts[place] = row
         return Conflict(index=row.index, first_index=first_index)

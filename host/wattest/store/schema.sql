@@ -3,7 +3,7 @@
 
 CREATE TABLE entry (
     idx  INTEGER PRIMARY KEY,               -- from 0, without gaps
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 6),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 13),
     body BLOB NOT NULL,
     leaf BLOB NOT NULL CHECK (length(leaf) = 32)
 ) STRICT;

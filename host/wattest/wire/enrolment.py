@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from wattest.errors import CborError, RecordError
+from wattest.errors import RecordError
 from wattest.wire import cbor
 from wattest.wire.cose import KID_BYTES
+from wattest.wire.fields import is_a, read_fields, sized, text, uint
 from wattest.wire.keys import kid_of, public_key_of
 
 CFG_BYTES: Final = 16
@@ -166,22 +166,10 @@ class KeptFinding:
         return cbor.encode(fields)
 
 
-def _is(kind: type) -> Callable[[Any], bool]:
-    return lambda value: type(value) is kind
-
-
-def _sized(size: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is bytes and len(value) == size
-
-
-def _uint(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
 _CALIBRATION: Final = {
-    1: lambda value: type(value) is str and 1 <= len(value) <= REFERENCE_MAX,
-    2: _sized(_DIGEST_BYTES),
-    3: _is(int),
+    1: text(REFERENCE_MAX),
+    2: sized(_DIGEST_BYTES),
+    3: is_a(int),
 }
 
 
@@ -194,46 +182,30 @@ def _is_calibration(value: Any) -> bool:
 
 
 _ENROLMENT: Final = {
-    1: _sized(KID_BYTES),
-    2: _is(bytes),
-    3: lambda value: type(value) is str and 1 <= len(value) <= 32,
+    1: sized(KID_BYTES),
+    2: is_a(bytes),
+    3: text(32),
     4: lambda value: type(value) is int and 0 <= value <= 2,
-    5: _is(str),
-    6: _sized(CFG_BYTES),
-    7: _is(bool),
-    8: _uint,
-    9: _is(int),
-    10: _is(str),
+    5: is_a(str),
+    6: sized(CFG_BYTES),
+    7: is_a(bool),
+    8: uint,
+    9: is_a(int),
+    10: is_a(str),
     11: lambda value: type(value) is bytes and 7 <= len(value) <= 33,
     12: _is_calibration,
     13: lambda value: type(value) is int and 1 <= value <= 2,
-    14: _sized(KID_BYTES),
+    14: sized(KID_BYTES),
 }
 _ENROLMENT_OPTIONAL: Final = {11, 12, 13, 14}
 _FINDING: Final = {
-    1: _is(str),
-    2: _sized(KID_BYTES),
-    3: _uint,
-    4: _uint,
-    5: _is(str),
-    6: _is(bytes),
+    1: is_a(str),
+    2: sized(KID_BYTES),
+    3: uint,
+    4: uint,
+    5: is_a(str),
+    6: is_a(bytes),
 }
-
-
-def _decode(body: bytes, what: str, checks: dict[int, Any], optional: set[int]) -> dict[int, Any]:
-    try:
-        fields = cbor.decode(body, max_depth=2, int_keys=True, int64=True)
-    except CborError as exc:
-        raise RecordError(exc.rule, exc.offset, what) from None
-    if type(fields) is not dict:
-        raise RecordError(what, 0, "expected a map")
-    for key, value in fields.items():
-        if key not in checks or not checks[key](value):
-            raise RecordError(what, cbor.offset_of(body, (key,)), f"key {key}")
-    missing = checks.keys() - fields.keys() - optional
-    if missing:
-        raise RecordError(what, 0, f"key {min(missing)} is missing")
-    return fields
 
 
 def parse_enrolment(body: bytes) -> Enrolment:
@@ -242,7 +214,7 @@ def parse_enrolment(body: bytes) -> Enrolment:
     Raises:
         RecordError: rule ``enrolment``, ``enrolment-key`` or one of deterministic CBOR.
     """
-    fields = _decode(body, "enrolment", _ENROLMENT, _ENROLMENT_OPTIONAL)
+    fields = read_fields(body, "enrolment", _ENROLMENT, _ENROLMENT_OPTIONAL)
     try:
         public_key_of(fields[2])
     except ValueError as exc:
@@ -283,7 +255,7 @@ def parse_finding(body: bytes) -> KeptFinding:
     Raises:
         RecordError: rule ``finding`` or one of deterministic CBOR.
     """
-    fields = _decode(body, "finding", _FINDING, {6})
+    fields = read_fields(body, "finding", _FINDING, {6})
     return KeptFinding(
         code=fields[1],
         kid=fields[2],

@@ -44,7 +44,7 @@ def test_sound_ledger_has_no_findings(store):
     evidence = EvidenceChecks()
     report = audit_report(store, signer().verifier, evidence.checks)
     assert report.sound
-    assert (report.size, report.entries_checked) == (304, 304)
+    assert (report.size, report.entries_checked) == (305, 305)
     assert report.checkpoints_checked == len(list(store.checkpoints()))
     assert evidence.findings == []
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from wattest.errors import WattestError
 from wattest.ledger import CheckpointVerifier, Entry, EntryKind, LedgerView
-from wattest.ledger.audit import AuditProgress, audit
+from wattest.ledger.audit import AuditProgress, EntryCheck, audit
 from wattest.ledger.audit import AuditReport as LedgerReport
 from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
+from wattest.ledger.evidence_acts import ActChecks
 from wattest.operations.kept.audit_files import (
     Problem,
     came_to_its_end,
@@ -39,6 +40,7 @@ from wattest.settlement import (
     terms_from_cbor,
     terms_hash,
 )
+from wattest.settlement.parties import parties_of
 from wattest.store import SqliteStore
 from wattest.verify.second_opinion import second_opinion
 from wattest.wire import Enrolment, parse_enrolment, parse_finding, parse_record
@@ -108,7 +110,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
                     checkpoints = event.checkpoints_checked
         if not problems:
             problems += check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
-            problems += _check_cutoffs(store, verifier, checks)
+            problems += _check_references(store, verifier, checks)
         if not problems:
             problems += checks.check_stated(run, size=entries)
     problems += check_kind_of_run(run, verifier.origin)
@@ -130,6 +132,7 @@ class _Checks:
 
     def __init__(self, *, ask_again: bool) -> None:
         self._evidence = EvidenceChecks()
+        self.acts = ActChecks()
         self._ask_again = ask_again
         self._book = ReadingBook()
         self._terms: dict[bytes, Terms] = {}
@@ -139,8 +142,9 @@ class _Checks:
         self.records = 0
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
-        self.by_kind = {
+        by_kind = {
             **self._evidence.checks,
+            **self.acts.checks,
             EntryKind.READING: self._check_record,
             EntryKind.EVENT: self._check_record,
             EntryKind.ENROLMENT: self._check_enrolment,
@@ -148,6 +152,16 @@ class _Checks:
             EntryKind.STATEMENT: self._check_statement,
             EntryKind.FINDING: self._check_finding,
         }
+        self.by_kind = {kind: self._after_look(check) for kind, check in by_kind.items()}
+
+    def _after_look(self, check: EntryCheck) -> EntryCheck:
+        """Let every entry be seen in its place among the others before its own check."""
+
+        def checked(entry: Entry) -> Iterator[str]:
+            yield from self.acts.see(entry)
+            yield from check(entry)
+
+        return checked
 
     def check_stated(self, run: RunDir, *, size: int) -> Iterator[Problem]:
         """Compare what the files of a run that ended state with what its ledger proves."""
@@ -197,7 +211,9 @@ class _Checks:
         except WattestError as error:
             yield str(error)
             return
-        self._terms[terms_hash(terms)] = terms
+        digest = terms_hash(terms)
+        self._terms[digest] = terms
+        self.acts.parties.add_terms(digest, terms.contract, parties_of(terms))
 
     def _check_statement(self, entry: Entry) -> Iterator[str]:
         try:
@@ -214,16 +230,20 @@ class _Checks:
         self.cutoffs[entry.index] = statement.cutoff
 
 
-def _check_cutoffs(
+def _check_references(
     store: SqliteStore, verifier: CheckpointVerifier, checks: _Checks
 ) -> Iterator[Problem]:
-    """What a statement rests on must be what a checkpoint of this very ledger covered."""
+    """What a statement or an anchor rests on must be a checkpoint of this very ledger."""
     kept = (verifier.open(row.note) for row in store.checkpoints())
     known = {(checkpoint.size, checkpoint.root) for checkpoint in kept}
-    for index, cutoff in checks.cutoffs.items():
-        if (cutoff.size, cutoff.root) not in known:
-            message = f"its cut-off at {cutoff.size} entries is no checkpoint of this ledger"
+    stated = [(index, "cut-off", at.size, at.root) for index, at in checks.cutoffs.items()]
+    stated += [(index, "anchor", at.size, at.root) for index, at in checks.acts.anchors.items()]
+    for index, what, size, root in sorted(stated):
+        if (size, root) not in known:
+            message = f"its {what} at {size} entries is no checkpoint of this ledger"
             yield Problem(where=f"entry {index}", message=message, index=index)
+    for index, message in checks.acts.finish(store.conflicts()):
+        yield Problem(where=f"entry {index}", message=message, index=index)
 
 
 def _problem(finding: AuditFinding) -> Problem:
