@@ -25,6 +25,7 @@ MODULES = (
     "files",
     "chain",
     "record",
+    "ocmf",
     "recorder",
     "meter",
     "commands",

@@ -28,6 +28,7 @@ BREAK = const(10)
 _BODY = const(-65537)
 # Keys every body has: 1, 2, 4, 5, 6, 7, 10, 11, 12, 13, 16.
 _REQUIRED = const(11)
+_SESSION_SIGNATURE = const(25)
 _WH = const(30)
 _SECOND = const(7)
 _WATT = const(27)
@@ -42,7 +43,8 @@ class Reading:
     """What one record says; filled by the recorder just before it is encoded.
 
     Times are those of the register latch, milliseconds; `event` is a tuple of the values for keys
-    1, 2, 3 of an event, None for a key that is absent.
+    1, 2, 3 of an event, None for a key that is absent; `ocmf` is the signature of the session that
+    the record ends.
     """
 
     def __init__(self) -> None:
@@ -60,6 +62,7 @@ class Reading:
         self.input = 0
         self.event: tuple = ()
         self.nonce = b""
+        self.ocmf = b""
 
 
 class ClaimsWriter:
@@ -126,6 +129,7 @@ class ClaimsWriter:
             reading.tx,
             user is not None,
             ctx == EVENT,
+            reading.ocmf,
         ):
             if present:
                 size += 1
@@ -159,6 +163,9 @@ class ClaimsWriter:
         if ctx == EVENT:
             end = encode_int(buf, end, 17)
             end = _event(buf, end, reading.event)
+        if reading.ocmf:
+            end = encode_int(buf, end, _SESSION_SIGNATURE)
+            end = encode_bytes(buf, end, reading.ocmf)
         return end
 
 

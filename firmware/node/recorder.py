@@ -12,17 +12,29 @@ class Recorder:
         journal: recovered.
         sealer: COSE_Sign1 under the chain's key.
         writer: encodes claims.
+        ocmf: SessionSigner, signs the session that a record ends.
         registers, meter, clock: what is read at the latch, which is the last sample.
         power_nw_per_count: weight of a POWER count.
     """
 
     def __init__(
-        self, *, chain, journal, sealer, writer, registers, meter, clock, power_nw_per_count: int
+        self,
+        *,
+        chain,
+        journal,
+        sealer,
+        writer,
+        ocmf,
+        registers,
+        meter,
+        clock,
+        power_nw_per_count: int,
     ) -> None:
         self._chain = chain
         self._journal = journal
         self._sealer = sealer
         self._writer = writer
+        self._ocmf = ocmf
         self._registers = registers
         self._meter = meter
         self._clock = clock
@@ -85,6 +97,7 @@ class Recorder:
         reading.tx = ""
         reading.event = ()
         reading.nonce = b""
+        reading.ocmf = b""
         return reading
 
     def _seal_interval(self, ctx: int, interval, tx: str, transaction, pause) -> None:
@@ -119,6 +132,10 @@ class Recorder:
         journal = self._journal
         if journal.dirty:
             self._resume()
+        if reading.tx == "B":
+            self._ocmf.begin(chain, reading)
+        elif reading.tx:
+            reading.ocmf = self._ocmf.end(chain, reading, pause)
         payload = self._writer.write(chain, reading)
         size = self._sealer.seal(journal.space(), payload, pause)
         pause()
