@@ -19,6 +19,7 @@ from wattest.ledger import (
 )
 from wattest.ledger.store import Batch, StoredEdge
 from wattest.store import MemoryStore, SqliteStore
+from wattest.wire import parse_machine_dispute
 from wattest.wire.enrolment import parse_finding
 from wattest.wire.record_reader import parse_record
 
@@ -120,9 +121,12 @@ def test_conflict_is_kept_once_however_often_it_comes_back(ledger, node):
     expected = Conflict(index=1, first_index=0)
     assert ledger.append([second, entry_of(resigned(second.body)), second]) == [expected] * 3
     assert ledger.append([second]) == [expected]
-    assert ledger.size == 2
+    assert [entry.kind for entry in ledger.entries()] == [1, 6, 8]
+    dispute = parse_machine_dispute(ledger.entry(2).body)
+    assert (dispute.kid, dispute.ctx, dispute.seq) == (node.kid, 0, 1)
+    assert (dispute.first_index, dispute.finding_index) == (0, 1)
     third = entry_of(node.sealed(1, 111_000))
-    assert ledger.append([third]) == [Conflict(index=2, first_index=0)]
+    assert ledger.append([third]) == [Conflict(index=3, first_index=0)]
 
 
 def test_record_that_fills_a_gap_is_logged(ledger, node):

@@ -59,6 +59,7 @@ class Model:
             return Duplicate(index=index)
         if (number, seq, content) not in self.conflicts:
             self.conflicts[number, seq, content] = self._next()
+            self._next()  # the dispute over it
         return Conflict(index=self.conflicts[number, seq, content], first_index=index)
 
     def _next(self):

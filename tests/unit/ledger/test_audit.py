@@ -65,7 +65,7 @@ def test_audit_tells_its_progress_and_ends_with_its_report():
 def test_ledger_of_another_key_is_named(store):
     found = lines_of(audit_report(store, signer(2).verifier))
     assert "checkpoint 1: checkpoint: expected a signature of wattest/test" in found
-    assert "entry 0: no sound checkpoint covers the entries from here to 303" in found
+    assert "entry 0: no sound checkpoint covers the entries from here to 304" in found
 
 
 def lines_of(report):
@@ -117,13 +117,13 @@ def test_body_replaced_up_to_the_tiles_is_told_by_the_signed_root(store):
 def test_removed_tail_is_told_by_the_checkpoints_beyond_it(store):
     del store._entries[-1]
     found = lines(store)
-    assert any(line.startswith("checkpoint 304: expected at most the size 303") for line in found)
+    assert any(line.startswith("checkpoint 305: expected at most the size 304") for line in found)
 
 
 def test_removed_tail_with_its_checkpoint_is_uncovered(store):
-    del store._checkpoints[304]
+    del store._checkpoints[305]
     found = lines(store)
-    assert found == ["entry 302: no sound checkpoint covers the entries from here to 303"]
+    assert found == ["entry 302: no sound checkpoint covers the entries from here to 304"]
 
 
 def test_missing_entry_is_named(store):
@@ -140,7 +140,7 @@ def test_unreadable_entries_are_named_and_the_rest_is_audited(store):
     assert "entry 17: page is gone" in found
     assert "entry 18: page is gone" in found
     assert "entry 280: kind or body" in found
-    assert report.entries_checked == 302
+    assert report.entries_checked == 303
 
 
 def test_changed_tile_is_named(store):
@@ -152,7 +152,7 @@ def test_missing_and_unexpected_tiles_are_named(store):
     store._tiles[0, 7] = store._tiles.pop((0, 0))
     assert lines(store) == [
         "tile 0/0: tile 0/0 is missing",
-        "tile 0/7: a ledger of 304 entries has no such tile",
+        "tile 0/7: a ledger of 305 entries has no such tile",
     ]
 
 
@@ -170,9 +170,9 @@ def test_edges_of_another_shape_are_named(store):
     store._edges[4] = b""
     del store._edges[1]
     assert lines(store) == [
-        "edge 0: expected 1536 bytes, got 1568",
+        "edge 0: expected 1568 bytes, got 1600",
         "edge 1: the edge is missing",
-        "edge 4: a ledger of 304 entries has no such level",
+        "edge 4: a ledger of 305 entries has no such level",
     ]
 
 
