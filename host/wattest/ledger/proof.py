@@ -34,12 +34,12 @@ def prove_inclusion(node: NodeSource, index: int, size: int) -> tuple[bytes, ...
     path = []
     start, stop = 0, size
     while stop - start > 1:
-        middle = start + _split(stop - start)
+        middle = start + largest_half(stop - start)
         if index < middle:
-            path.append(_subtree(node, middle, stop))
+            path.append(subtree_hash(node, middle, stop))
             stop = middle
         else:
-            path.append(_subtree(node, start, middle))
+            path.append(subtree_hash(node, start, middle))
             start = middle
     return tuple(reversed(path))
 
@@ -63,17 +63,17 @@ def prove_consistency(node: NodeSource, old_size: int, new_size: int) -> tuple[b
     start, stop = 0, new_size
     whole = True  # the old tree is a complete subtree the verifier already knows
     while old_size != stop - start:
-        half = _split(stop - start)
+        half = largest_half(stop - start)
         if old_size <= half:
-            path.append(_subtree(node, start + half, stop))
+            path.append(subtree_hash(node, start + half, stop))
             stop = start + half
         else:
-            path.append(_subtree(node, start, start + half))
+            path.append(subtree_hash(node, start, start + half))
             start += half
             old_size -= half
             whole = False
     if not whole:
-        path.append(_subtree(node, start, stop))
+        path.append(subtree_hash(node, start, stop))
     return tuple(reversed(path))
 
 
@@ -184,16 +184,16 @@ def _check_widths(what: str, path: Sequence[bytes]) -> None:
             )
 
 
-def _split(width: int) -> int:
+def largest_half(width: int) -> int:
     """Return the largest power of two below ``width``; RFC 6962 splits a tree there."""
     return 1 << ((width - 1).bit_length() - 1)
 
 
-def _subtree(node: NodeSource, start: int, stop: int) -> bytes:
+def subtree_hash(node: NodeSource, start: int, stop: int) -> bytes:
     """Hash the subtree over leaves [start, stop), whose left part is made of complete subtrees."""
     width = stop - start
     if not width & (width - 1):
         level = width.bit_length() - 1
         return node(level, start >> level)
-    middle = start + _split(width)
-    return node_hash(_subtree(node, start, middle), _subtree(node, middle, stop))
+    middle = start + largest_half(width)
+    return node_hash(subtree_hash(node, start, middle), subtree_hash(node, middle, stop))
