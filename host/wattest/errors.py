@@ -12,6 +12,7 @@
     │   ├── CborError · CoseError · RecordError · FrameError · NoteError
     ├── VerificationError        evidence does not hold                              exit 1
     │   ├── SignatureInvalid · ProofInvalid · CheckpointInconsistent
+    │   │                                     └── ForkFound
     ├── SettlementError          verified data that cannot be priced                 exit 1
     ├── StoreError               the ledger file cannot be opened, read or written   exit 3
     ├── FlashError               a board cannot be flashed; it says what state it is in   exit 3
@@ -203,6 +204,24 @@ class CheckpointInconsistent(VerificationError):
     """Two checkpoints cannot belong to one append-only ledger."""
 
     code = "checkpoint-inconsistent"
+
+
+class ForkFound(CheckpointInconsistent):
+    """A log has signed a history that does not go on from what was kept elsewhere.
+
+    Args:
+        message: who knows which head, and which head the ledger has.
+        known: the signed note that was kept, or empty.
+        shown: the ledger's own signed note, or empty.
+        hint: what to do next, or ``""``.
+    """
+
+    code = "fork"
+
+    def __init__(self, message: str, *, known: bytes, shown: bytes, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.known = known
+        self.shown = shown
 
 
 class SettlementError(WattestError):

@@ -26,6 +26,7 @@ from wattest.cli import (
     stimulus,
     tui,
     verify,
+    witness,
 )
 from wattest.cli.options import Parser
 from wattest.errors import StoreError, WattestError, one_line
@@ -71,6 +72,7 @@ _COMMANDS = (
     console,
     tui,
     stimulus,
+    witness,
 )
 
 
