@@ -9,7 +9,7 @@
     │   ├── InstrumentError      an instrument refuses, or is not what it should be
     │   └── LocalProtocolError   we broke the session rules: our bug
     ├── DecodeError              bytes are not what they claim: format, offset, rule exit 1
-    │   ├── CborError · CoseError · RecordError · FrameError · NoteError
+    │   ├── CborError · CoseError · RecordError · FrameError · NoteError · OcmfError
     ├── VerificationError        evidence does not hold                              exit 1
     │   ├── SignatureInvalid · ProofInvalid · CheckpointInconsistent
     │   │                                     └── ForkFound
@@ -180,6 +180,13 @@ class NoteError(DecodeError):
 
     code = "decode-note"
     what = "note"
+
+
+class OcmfError(DecodeError):
+    """Not a text of the form that OCMF has."""
+
+    code = "decode-ocmf"
+    what = "ocmf"
 
 
 class VerificationError(WattestError):
