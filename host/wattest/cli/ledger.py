@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattest.cli import ledger_cosign, ledger_tiles
 from wattest.cli.options import Commands, Parser, add_json, index
 from wattest.cli.output import print_json, print_table
 from wattest.errors import UsageError
@@ -27,10 +28,10 @@ examples:
 
 
 def add_command(commands: Commands) -> None:
-    """Add ``ledger`` and its four verbs to the command line."""
+    """Add ``ledger`` and its verbs to the command line."""
     parser = commands.add_parser(
         "ledger",
-        help="look into a run's ledger: show, checkpoint, prove, entries",
+        help="look into a run's ledger: show, checkpoint, prove, entries, cosign, export-tiles",
         description="Look into the ledger of a kept run and prove what is in it.",
         epilog=_EXAMPLES,
     )
@@ -48,6 +49,8 @@ def add_command(commands: Commands) -> None:
         verb.add_argument("folder", type=Path, metavar="DIR", help="folder of a kept run")
         add_json(verb)
         verb.set_defaults(run=run, verb=function)
+    ledger_cosign.add_verb(verbs)
+    ledger_tiles.add_verb(verbs)
     prove.add_argument("index", nargs="?", type=index, metavar="INDEX", help="the entry to prove")
     prove.add_argument(
         "--size", type=index, metavar="N", help="in the tree of this size (default: all)"
@@ -85,10 +88,12 @@ def _show(view: LedgerView, args: argparse.Namespace) -> None:
     newest = view.checkpoint()
     origin = newest.checkpoint.origin if newest else None
     if args.json:
-        document = {"origin": origin, "size": view.size, "root": view.root().hex()}
-        print_json({**document, "entries": dict(sorted(counts.items()))})
+        document = {"origin": origin, "key": view.verifier.to_text(), "size": view.size}
+        rest = {"root": view.root().hex(), "entries": dict(sorted(counts.items()))}
+        print_json(document | rest)
         return
     print(f"origin  {origin or 'none: the ledger is empty'}")
+    print(f"key     {view.verifier.to_text()}")
     print(f"size    {view.size}")
     print(f"root    {view.root().hex()}")
     for name, count in sorted(counts.items()):

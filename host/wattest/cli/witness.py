@@ -107,12 +107,14 @@ def _serve(args: argparse.Namespace, state: Path) -> int:
     host, port = _address(args.listen)
     keys = [_log_key(text) for text in args.log]
     voice = _Voice(as_json=args.json)
-    with Keeper(state, name=args.name, default_name=_machine_name()) as keeper:
-        with WitnessServer(keeper, host, port, tell=voice.tell) as server:
-            keeper.trust(keys)
-            voice.begin(keeper, server)
-            with _shut_down_on_signals(server):
-                server.serve_forever()
+    with (
+        Keeper(state, name=args.name, default_name=_machine_name()) as keeper,
+        WitnessServer(keeper, host, port, tell=voice.tell) as server,
+        _shut_down_on_signals(server),
+    ):
+        keeper.trust(keys)
+        voice.begin(keeper, server)
+        server.serve_forever()
     return 0
 
 

@@ -245,7 +245,7 @@ class WitnessPolicy:
 
         Args:
             note: the signed checkpoint, with or without cosignature lines.
-            more: further cosignature lines, as a store keeps them.
+            more: further cosignature lines, with or without their newline.
 
         Returns:
             The newest cosignature of each witness that gave one.
@@ -256,8 +256,7 @@ class WitnessPolicy:
         """
         parsed = parse_note(note)
         lines = [*parsed.signatures]
-        for line in more:
-            lines += parse_signatures(line)
+        lines += [parse_cosignature(line) for line in more]
         found = self.cosignatures(parsed.text, lines)
         if len(found) < self.threshold:
             gave = {each.witness for each in found}
@@ -280,12 +279,15 @@ def signed_message(text: str, time_s: int) -> bytes:
 
 
 def parse_cosignature(line: bytes) -> NoteSignature:
-    """Read one stored cosignature line.
+    """Read one cosignature line.
+
+    Args:
+        line: with or without its newline.
 
     Raises:
         NoteError: it is not exactly one signature line of a cosignature's length.
     """
-    lines = parse_signatures(line)
+    lines = parse_signatures(line.removesuffix(b"\n") + b"\n")
     if len(lines) != 1:
         raise NoteError("signature", 0, f"expected one line, got {len(lines)}")
     if len(lines[0].signature) != _TIME_BYTES + _SIGNATURE_BYTES:

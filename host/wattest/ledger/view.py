@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wattest.errors import CheckpointInconsistent, StoreError
 from wattest.ledger.checkpoint import CheckpointVerifier, SignedCheckpoint
-from wattest.ledger.entry import Entry
+from wattest.ledger.entry import Entry, RecordRow
 from wattest.ledger.nodes import TileNodes
 from wattest.ledger.proof import (
     prove_consistency,
@@ -94,6 +94,11 @@ class LedgerView:
         return self._tree.size
 
     @property
+    def verifier(self) -> CheckpointVerifier:
+        """The ledger's origin and checkpoint key."""
+        return self._verifier
+
+    @property
     def tree(self) -> GrowingTree:
         """The growing edge; only the ledger itself may push to it."""
         return self._tree
@@ -129,6 +134,10 @@ class LedgerView:
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         """Yield entries with start <= index < stop, in order."""
         return self._store.entries(start, stop)
+
+    def records(self, kid: bytes) -> Iterator[RecordRow]:
+        """Yield what the storage says of the records of a key, by ctx and seq; not proven."""
+        return self._store.records(kid)
 
     def entry(self, index: int) -> Entry:
         """Return one entry.

@@ -6,14 +6,13 @@ otherwise is a fork; it is told with both heads, and both signed notes are kept 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wattest.errors import (
     DecodeError,
     ForkFound,
     LinkError,
-    NoteError,
     ProofInvalid,
     SignatureInvalid,
     VerificationError,
@@ -144,18 +143,6 @@ def open_cosigned(note: bytes, verifier: CheckpointVerifier, key: WitnessKey) ->
     if not any(key.verify(parsed.text, each) for each in parsed.signatures if key.owns(each)):
         raise SignatureInvalid(f"checkpoint: expected a cosignature of {key.name}, got none")
     return checkpoint
-
-
-def known_size(lines: Iterable[tuple[int, bytes]], key: WitnessKey) -> int:
-    """Return the greatest size among stored cosignatures that a witness is said to have given."""
-    sizes = [0]
-    for size, line in lines:
-        try:
-            if any(key.owns(each) for each in parse_signatures(line)):
-                sizes.append(size)
-        except NoteError:
-            continue
-    return max(sizes)
 
 
 def _cosignature(reply: Reply, newest: SignedCheckpoint, key: WitnessKey) -> Cosignature:

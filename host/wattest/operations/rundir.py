@@ -7,6 +7,7 @@ Layout:
     ledger.sqlite   entries, tiles, checkpoints; its public key is in run.json
     frames.bin      every byte the nodes sent, in order of arrival
     frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
+    witnesses.txt   keys of the witnesses whose cosignatures the ledger keeps
     statements/     one .json, .txt and .cbor a contract and period
     digests.txt     SHA-256 of the files above, as `sha256sum -c` reads it
 """
@@ -68,6 +69,11 @@ class RunDir:
         return self.path / "frames.csv"
 
     @property
+    def witnesses(self) -> Path:
+        """Keys of the witnesses whose cosignatures the ledger keeps, a line each."""
+        return self.path / "witnesses.txt"
+
+    @property
     def digests(self) -> Path:
         """SHA-256 of every other file."""
         return self.path / "digests.txt"
@@ -124,12 +130,15 @@ class RunDir:
     def file_names(self) -> list[str]:
         """Return the name of every file below the folder, in order, but digests.txt.
 
-        What SQLite keeps beside an open ledger belongs to the ledger.
+        What SQLite keeps beside an open ledger belongs to the ledger; so do the keys of its
+        witnesses, who may come after the end.
         """
         return sorted(
             file.relative_to(self.path).as_posix()
             for file in self.path.rglob("*")
-            if file.is_file() and file != self.digests and not file.name.endswith(("-wal", "-shm"))
+            if file.is_file()
+            and file not in (self.digests, self.witnesses)
+            and not file.name.endswith(("-wal", "-shm"))
         )
 
     def write_digests(self) -> None:

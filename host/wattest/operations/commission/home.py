@@ -75,6 +75,11 @@ class Home:
         """Folder of the live ledger."""
         return self.path / "collected"
 
+    @property
+    def ledgers(self) -> Path:
+        """Folder of the newest checkpoints, kept apart from the ledgers they belong to."""
+        return self.path / "ledgers"
+
     def make(self, folder: Path | None = None) -> Path:
         """Make the home, or a folder in it, readable by its owner only.
 

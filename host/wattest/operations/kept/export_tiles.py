@@ -1,0 +1,108 @@
+"""Writes a kept run's ledger as static files that any file server turns into a public log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattest.errors import ConfigError, DecodeError, StoreError
+from wattest.ledger import CheckpointVerifier, LedgerView
+from wattest.ledger.cosignature import parse_cosignature
+from wattest.ledger.kept_checkpoint import check_kept
+from wattest.ledger.tiles import CHECKPOINT_NAME, check_exportable, tile_files
+from wattest.operations.kept.ledger_view import checkpoint_verifier
+from wattest.operations.rundir import RunDir, write_whole
+from wattest.store import SqliteStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedTiles:
+    """What was written.
+
+    Attributes:
+        origin: of the log.
+        size: entries the checkpoint covers.
+        files: tiles and bundles the layout has for that size.
+        written: those that were not there yet.
+        cosignatures: of witnesses under the checkpoint.
+    """
+
+    origin: str
+    size: int
+    files: int
+    written: int
+    cosignatures: int
+
+
+def export_tiles(path: Path, out: Path) -> ExportedTiles:
+    """Write the ledger of a run into a folder, or go on with what was written there before.
+
+    Every entry is hashed before anything is written. The checkpoint comes last, so that whoever
+    fetches meanwhile finds all it promises.
+
+    Args:
+        path: folder of the run.
+        out: new, empty, or an earlier export of this ledger.
+
+    Raises:
+        ConfigError: ``path`` is not the folder of a run, or ``out`` holds something else.
+        StoreError: the ledger cannot be read or the folder cannot be written.
+        VerificationError: the ledger is not what its newest checkpoint says, or does not go on
+            from the one that was exported before.
+    """
+    run = RunDir(path)
+    verifier = checkpoint_verifier(run)
+    with SqliteStore(run.ledger, read_only=True) as store:
+        view = LedgerView(store, verifier)
+        newest = view.checkpoint()
+        if newest is None:
+            raise ConfigError("nothing is signed yet: the ledger is empty", path=str(path))
+        size = newest.checkpoint.size
+        check_exportable(view.entries(0, size), newest.checkpoint)
+        _check_folder(out, view, verifier)
+        lines = store.cosignatures(size)
+        files = written = 0
+        for file in tile_files(view.entries(0, size)):
+            files += 1
+            written += _write_once(out / file.path, file.content)
+        note = newest.note + b"".join(_line(line) for line in lines)
+        write_whole(out / CHECKPOINT_NAME, note)
+    return ExportedTiles(
+        origin=verifier.origin, size=size, files=files, written=written, cosignatures=len(lines)
+    )
+
+
+def _line(line: bytes) -> bytes:
+    return parse_cosignature(line).to_line().encode()
+
+
+def _check_folder(out: Path, view: LedgerView, verifier: CheckpointVerifier) -> None:
+    """Refuse to mix two logs, or a log and something else, in one folder."""
+    checkpoint = out / CHECKPOINT_NAME
+    where = f"-o {out}"
+    if out.exists() and not out.is_dir():
+        raise ConfigError("is a file, expected a folder", path=where)
+    try:
+        if checkpoint.is_file():
+            check_kept(view, verifier, checkpoint.read_bytes(), where=str(checkpoint))
+        elif out.is_dir() and any(each.name != "tile" for each in out.iterdir()):
+            raise ConfigError(
+                "holds something else", path=where, hint="choose a new or empty folder"
+            )
+    except DecodeError as error:
+        hint = "choose a new or empty folder"
+        raise ConfigError(f"its checkpoint: {error}", path=where, hint=hint) from error
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be read: {error.strerror}") from error
+
+
+def _write_once(path: Path, content: bytes) -> bool:
+    """Write a file that never changes; return whether it was not there yet."""
+    try:
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+    write_whole(path, content)
+    return True
