@@ -1,14 +1,16 @@
 """What changes after a statement: late records make a new generation, disputes hold a part back.
 
 Differences are always between rounded lines of whole recomputed periods, never a price times a
-late delta: a late kilowatt-hour can land in another tier. Nothing here posts money; these are the
-amounts.
+late delta: a late kilowatt-hour can land in another tier. Nothing here moves money (postings.py
+does); these are the amounts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from wattest.errors import SettlementError
 from wattest.settlement.price import price_line
@@ -53,6 +55,55 @@ class Resolution:
 
     posted: int
     voided: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """What a statement makes the buyer pay, and who gets it.
+
+    Args:
+        lines: ``(code, minor units)`` of the lines the buyer pays; they sum to the total.
+        payouts: ``(party, minor units)``; they sum to the total too.
+    """
+
+    lines: tuple[tuple[str, int], ...]
+    payouts: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        """What the buyer owes, minor units."""
+        return sum(minor for _, minor in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extremes:
+    """The amounts when the buyer, and when the seller, is right in every open dispute."""
+
+    buyer: Amounts
+    seller: Amounts
+
+
+def amounts_of(document: Mapping[str, Any]) -> Amounts:
+    """Return the amounts of a statement's document as it stands.
+
+    Raises:
+        SettlementError: its lines or its payouts do not sum to its total.
+    """
+    buyer = document["buyer"]
+    lines = tuple(
+        (line["code"], line["amount"])
+        for line in document["lines"]
+        if line.get("payer", buyer) == buyer or line.get("payee") == buyer
+    )
+    whole = ((document["seller"], document["total"]),)
+    payouts = tuple((party, minor) for party, minor in document.get("payouts", whole))
+    found = Amounts(lines=lines, payouts=payouts)
+    if not found.total == sum(minor for _, minor in payouts) == document["total"]:
+        raise SettlementError(
+            f"contract {document['contract']}: lines and payouts that sum to "
+            f"{document['total']} expected, got {found.total} and {sum(m for _, m in payouts)}"
+        )
+    return found
 
 
 def difference(earlier: Statement, later: Statement) -> Difference:
@@ -102,21 +153,58 @@ def resolve(statement: Statement, code: str, disputed: int, granted: int) -> Res
     return Resolution(posted=posted, voided=held.pending - posted)
 
 
+def amounts_without(statement: Statement, removed: Mapping[str, Mapping[int, int]]) -> Amounts:
+    """Price a statement again with a part of some quantities taken out.
+
+    Args:
+        statement: as it was drawn.
+        removed: by the line's code, base counts by time-of-use window; no more than is billed is
+            taken out.
+
+    Raises:
+        SettlementError: a line that bills no quantity.
+    """
+    known = {line.code: line.minor for line in statement.lines}
+    for code, counts in removed.items():
+        line, terms = _find(statement, code)
+        left = {
+            label: max(0, count - counts.get(label, 0))
+            for label, count in billed_by_window(line, terms).items()
+        }
+        known[code] = price_line(statement.terms, terms, left, line.active).minor
+    lines = tuple(known.items())
+    total = sum(minor for _, minor in lines)
+    return Amounts(lines=lines, payouts=((statement.terms.seller, total),))
+
+
+def billed_by_window(line: Line, terms: PayPerUse) -> dict[int, int]:
+    """Return the billed base counts of a line by time-of-use window, -1 outside of all."""
+    labels = {window.name: number for number, window in enumerate(terms.windows)}
+    billed: dict[int, int] = {}
+    for part in line.parts:
+        label = labels.get(part.window, -1)
+        counts = part.quantity * terms.quantity.base_per_unit
+        billed[label] = billed.get(label, 0) + counts.numerator
+    return billed
+
+
 def _amount_without(statement: Statement, code: str, count: int) -> int:
     """Price a line again with ``count`` base counts less."""
     line, terms = _find(statement, code)
     billed = line.metered + line.estimated
-    if not 0 <= count <= billed:
-        raise SettlementError(f"line {code}: 0 to {billed} base counts expected, got {count}")
+    if terms.windows or not 0 <= count <= billed:
+        raise SettlementError(
+            f"line {code}: 0 to {billed} base counts of a line without windows expected, "
+            f"got {count}"
+        )
     active: Fraction = line.active
     return price_line(statement.terms, terms, {-1: billed - count}, active).minor
 
 
 def _find(statement: Statement, code: str) -> tuple[Line, PayPerUse]:
     for line, terms in zip(statement.lines, statement.terms.lines, strict=True):
-        if line.code == code and isinstance(terms, PayPerUse) and not terms.windows:
+        if line.code == code and isinstance(terms, PayPerUse):
             return line, terms
     raise SettlementError(
-        f"contract {statement.contract}: a pay-per-use line without time-of-use windows "
-        f"expected, got {code!r}"
+        f"contract {statement.contract}: a pay-per-use line expected, got {code!r}"
     )

@@ -1,0 +1,167 @@
+"""Disputes over a part of a statement: who disputes what, and how each ends.
+
+A dispute names a period, a line and a window of time in it. What it disputes are base counts: as
+many as it says, or what the line metered in its window. It ends by a resolution that grants a part
+of them, or it expires, and then the signed readings stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wattest.settlement.period import tariff_cuts
+from wattest.settlement.reading import MeteringNode, SettlementReading
+from wattest.settlement.terms import PayPerUse, Terms, Window
+from wattest.settlement.track import build_tracks
+from wattest.settlement.usage import measure
+
+EXPIRY_PERIODS = 2
+"""A dispute expires when so many later periods of its contract were settled since."""
+
+
+class DisputeState(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+    """Nobody settled it in time: the signed readings stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One line of one period that a dispute is about."""
+
+    period: Window
+    code: str
+    window: Window
+
+
+@dataclass(slots=True, kw_only=True)
+class DisputeCase:
+    """A dispute of one contract and what became of it.
+
+    Args:
+        digest: SHA-256 of the body of its entry, 32 bytes: what a resolution names.
+        index: its entry.
+        party: who disputes; ``""``: the evidence itself (equivocation).
+        reason: for people.
+        claims: what is disputed; one, but for a dispute of the evidence.
+        quantity: disputed base counts as stated, or None: what was metered in the window.
+        state: where it stands.
+        granted: of a resolved one, how many of the disputed counts are billed after all.
+        closed: the entry that ended it, or None.
+        said: what each party said in a resolution: ``(granted, entry)`` by party.
+        later: periods that were settled since, by their begin.
+    """
+
+    digest: bytes
+    index: int
+    party: str
+    reason: str
+    claims: tuple[Claim, ...]
+    quantity: int | None
+    state: DisputeState = DisputeState.OPEN
+    granted: int | None = None
+    closed: int | None = None
+    said: dict[str, tuple[int, int]] = field(default_factory=dict)
+    later: set[int] = field(default_factory=set)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money is held for it."""
+        return self.state is DisputeState.OPEN
+
+    def touches(self, claim: Claim) -> bool:
+        """Whether it is about the same line of the same period, at a time both name."""
+        return any(
+            (own.period, own.code) == (claim.period, claim.code)
+            and own.window.start_ms < claim.window.end_ms
+            and claim.window.start_ms < own.window.end_ms
+            for own in self.claims
+        )
+
+
+def metered_in(
+    terms: Terms,
+    line: PayPerUse,
+    claim: Claim,
+    *,
+    readings: Iterable[SettlementReading],
+    nodes: Iterable[MeteringNode],
+) -> dict[int, int]:
+    """Return what a line metered in the window of a claim, base counts by time-of-use window.
+
+    Args:
+        terms: of the contract.
+        line: the disputed one.
+        claim: names period and window.
+        readings: those the statement rests on.
+        nodes: every enrolment behind them.
+    """
+    by_asset: dict[str, list[MeteringNode]] = {asset: [] for asset in terms.assets}
+    for node in nodes:
+        if node.asset in by_asset:
+            by_asset[node.asset].append(node)
+    wanted = {node.kid for found in by_asset.values() for node in found}
+    used = [reading for reading in readings if reading.kid in wanted]
+    tracks = build_tracks(used, terms.policy, claim.period)
+    window = claim.window
+    cuts = (
+        tariff_cuts(terms.zone, line.windows, window.start_ms, window.end_ms)
+        if line.windows
+        else ()
+    )
+    counts: dict[int, int] = {}
+    for asset, found in by_asset.items():
+        sources = [(node, tracks[node.kid]) for node in found if node.kid in tracks]
+        usage = measure(asset, sources, line.quantity, window, cuts=cuts, policy=terms.policy)
+        for label, count in usage.by_window.items():
+            counts[label] = counts.get(label, 0) + count
+    return counts
+
+
+def between_neighbours(
+    readings: Sequence[SettlementReading], kid: bytes, ctx: int, seq: int
+) -> Window | None:
+    """Return the time between the readings of a key around one of its numbers.
+
+    Args:
+        readings: of any key, any order.
+        kid: whose number was signed for two contents.
+        ctx: of the number.
+        seq: the number.
+
+    Returns:
+        From the newest reading before to the oldest after it; its own time where there is none.
+        None if nobody knows when it was.
+    """
+    own = [r.time_ms for r in readings if r.identity == (kid, ctx, seq) and r.time_ms is not None]
+    if not own:
+        return None
+    times = sorted(
+        reading.time_ms
+        for reading in readings
+        if reading.kid == kid
+        and reading.identity != (kid, ctx, seq)
+        and reading.time_ms is not None
+    )
+    start = max((time for time in times if time < min(own)), default=min(own))
+    end = min((time for time in times if time > max(own)), default=max(own))
+    return Window(start_ms=start, end_ms=end) if end > start else None
+
+
+def split(counts: Mapping[int, int], part: int) -> dict[int, int]:
+    """Take ``part`` of the sum of some counts out of each pro rata, the remainder of the last."""
+    whole = sum(counts.values())
+    part = min(part, whole)
+    shares: dict[int, int] = {}
+    seen = given = 0
+    for label in sorted(counts):
+        seen += counts[label]
+        reached = part * seen // whole if whole else 0
+        shares[label] = reached - given
+        given = reached
+    return shares

@@ -1,0 +1,273 @@
+"""What agreements and statements do to a contract's accounts.
+
+A pure fold: the same entries in the same order give the same transfers under the same ids.
+
+    FUND     external -> buyer:cash -> buyer:escrow                               payments.py
+    RESERVE  what is free in escrow is pending to seller:income while a period runs
+    SETTLE   the reserve is let go; undisputed lines are posted, disputed parts held pending
+    RESOLVE  a part of what is held is posted, the rest let go                 dispute_acts.py
+    CLOSE    deposit and escrow go back, less damages
+
+A statement's lines and commissions have targets: so much posted, so much held. Every event moves
+the difference between what stands in the book and the newest targets, so a later generation posts
+differences of rounded totals and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wattest.errors import SettlementError
+from wattest.settlement.accounts import CASH, DEPOSIT, DUE, ESCROW, INCOME
+from wattest.settlement.contract_account import ContractAccount, PeriodAccount
+from wattest.settlement.disputes import EXPIRY_PERIODS, Claim, DisputeCase, DisputeState, split
+from wattest.settlement.movements import NO_HOLD, RESERVE, FeeKey, Key, LineKey, Moves
+from wattest.settlement.period import period_at
+from wattest.settlement.revision import Amounts, Extremes, amounts_of, amounts_without
+from wattest.settlement.terms import Terms, Window
+from wattest.wire import cbor
+
+_ONCE = ("STARTUP_FEE", "INVESTMENT", "INSTALLATION_FEE")
+
+
+def run_id(document: Mapping[str, Any]) -> bytes:
+    """Return the id of the settlement run that drew a statement, 32 bytes.
+
+    It names the contract, the period, the generation, the terms, the evidence and the engine: all
+    that the statement is a function of.
+    """
+    cutoff = document["cutoff"]
+    return hashlib.sha256(
+        cbor.encode(
+            [
+                document["contract"],
+                list(document["period"]),
+                document["generation"],
+                document["terms"],
+                cutoff["size"],
+                cutoff["root"],
+                document["engine"],
+            ]
+        )
+    ).digest()
+
+
+def take_agreement(
+    contract: ContractAccount, index: int, origin: bytes, *, party: str, terms: bytes
+) -> None:
+    """Take an agreement to terms; with the second one, what is settled already is posted."""
+    contract.agreed.setdefault(terms, set()).add(party)
+    if contract.signed(terms):
+        moves = contract.moves(index, origin)
+        refresh(contract, [p for p in contract.periods.values() if p.terms == terms], moves)
+        tidy(contract, index, moves)
+
+
+def take_statement(contract: ContractAccount, index: int, document: Mapping[str, Any]) -> None:
+    """Take a statement: the next generation of its period.
+
+    Raises:
+        SettlementError: its lines do not sum to its total; nothing was changed.
+    """
+    amounts_of(document)
+    start, end = document["period"]
+    known = contract.periods.get(start)
+    account = known or PeriodAccount(period=Window(start_ms=start, end_ms=end))
+    expected = len(account.generations) + 1
+    if account.final is not None:
+        contract.problems.append((index, f"the period is final since entry {account.final}"))
+        return
+    if document["generation"] != expected:
+        text = f"generation {expected} expected, got {document['generation']}"
+        contract.problems.append((index, text))
+        return
+    contract.periods[start] = account
+    account.document, account.index = document, index
+    account.generations.append(index)
+    if document["state"] == "final":
+        account.final = index
+    touched = [account]
+    if known is None:
+        touched += _expire(contract, index, account.period)
+    moves = contract.moves(index, run_id(document))
+    refresh(contract, touched, moves)
+    tidy(contract, index, moves)
+
+
+def refresh(contract: ContractAccount, accounts: Sequence[PeriodAccount], moves: Moves) -> None:
+    """Move the difference between what is posted and held in periods and what should be."""
+    for number, account in enumerate(accounts):
+        if not contract.signed(account.terms):
+            continue
+        found = extremes(contract, account)
+        low, high = found.buyer, found.seller
+        if low.total > high.total:
+            low, high = high, low
+        seller = contract.terms[account.terms].seller
+        moves.place = f"{account.period.start_ms} " if number else ""
+        _move_to(contract, account, _targets(low, seller), _targets(high, seller), moves)
+        moves.place = ""
+
+
+def tidy(contract: ContractAccount, index: int, moves: Moves) -> None:
+    """Pay debts out of escrow, close what is over, reserve what is free."""
+    if contract.closed is None and _is_over(contract):
+        release_reserve(contract, moves)
+        _close(contract, moves)
+        contract.closed = index
+    if moves.debt and moves.available(ESCROW) <= 0:
+        release_reserve(contract, moves)
+    moves.post(ESCROW, DUE, min(moves.debt, max(0, moves.available(ESCROW))), "debt")
+    if contract.closed is not None:
+        moves.post(ESCROW, CASH, max(0, moves.available(ESCROW)), "returned")
+    elif contract.signed(contract.newest):
+        held = moves.hold(ESCROW, INCOME, max(0, moves.available(ESCROW)), RESERVE)
+        contract.reserves += [held] if held else []
+
+
+def release_reserve(contract: ContractAccount, moves: Moves) -> None:
+    """Let go of what is reserved; ``tidy`` reserves again what is free then."""
+    moves.release(contract.reserves)
+    contract.reserves.clear()
+
+
+def extremes(contract: ContractAccount, account: PeriodAccount) -> Extremes:
+    """Return the amounts of a period when the buyer, and when the seller, is right.
+
+    Where no dispute of the period is open, both are the same.
+    """
+    as_drawn = amounts_of(account.document)
+    buyer: dict[str, dict[int, int]] = {}
+    seller: dict[str, dict[int, int]] = {}
+    for case in contract.disputes.values():
+        for claim in case.claims:
+            if claim.period == account.period and case.state is not DisputeState.EXPIRED:
+                counts = disputed_counts(contract, account, case, claim)
+                if case.granted is not None:
+                    counts = split(counts, max(0, sum(counts.values()) - case.granted))
+                    _add(seller, claim.code, counts)
+                _add(buyer, claim.code, counts)
+    if not buyer:
+        return Extremes(buyer=as_drawn, seller=as_drawn)
+    statement = contract.evidence.statement(account.index)
+    return Extremes(
+        buyer=amounts_without(statement, buyer),
+        seller=amounts_without(statement, seller) if seller else as_drawn,
+    )
+
+
+def disputed_counts(
+    contract: ContractAccount, account: PeriodAccount, case: DisputeCase, claim: Claim
+) -> Mapping[int, int]:
+    """Return the disputed base counts of a claim by time-of-use window."""
+    if case.quantity is None:
+        return contract.evidence.metered(account.index, claim)
+    lines = contract.terms[account.terms].lines
+    line = next((line for line in lines if line.code == claim.code), None)
+    if not getattr(line, "windows", ()):
+        return {-1: case.quantity}
+    return split(contract.evidence.metered(account.index, claim), case.quantity)
+
+
+def _add(removed: dict[str, dict[int, int]], code: str, counts: Mapping[int, int]) -> None:
+    known = removed.setdefault(code, {})
+    for label, count in counts.items():
+        known[label] = known.get(label, 0) + count
+
+
+def _targets(amounts: Amounts, seller: str) -> dict[Key, int]:
+    """Return what every line and every broker's fee should have; 0 where nothing."""
+    targets: dict[Key, int] = {LineKey(code): minor for code, minor in amounts.lines}
+    return targets | {FeeKey(p): minor for p, minor in amounts.payouts if p != seller}
+
+
+def _move_to(
+    contract: ContractAccount,
+    account: PeriodAccount,
+    low: Mapping[Key, int],
+    high: Mapping[Key, int],
+    moves: Moves,
+) -> None:
+    left: dict[Key, int] = {}
+    for key in (*low, *(key for key in account.posted if key not in low)):
+        due = low.get(key, 0) - account.posted.get(key, 0)
+        wanted = high.get(key, 0) - low.get(key, 0)
+        if due or wanted != account.holds.get(key, NO_HOLD).amount:
+            left[key] = due
+    if not left:
+        return
+    release_reserve(contract, moves)
+    for key, due in left.items():
+        left[key] = moves.end(account.holds.pop(key, NO_HOLD), due)
+        account.posted[key] = low.get(key, 0)
+    for key, due in sorted(left.items(), key=lambda item: item[1] > 0):  # what comes back first
+        _charge(contract, account, key, due, moves)
+    for key in left:
+        wanted = high.get(key, 0) - low.get(key, 0)
+        if wanted:
+            account.holds[key] = moves.withhold(key, wanted)
+
+
+def _charge(
+    contract: ContractAccount, account: PeriodAccount, key: Key, due: int, moves: Moves
+) -> None:
+    """Move what a key is due; a fee that is owed once is owed in one period only."""
+    if isinstance(key, LineKey) and due > 0 and _template(account, key.code) in _ONCE:
+        place = contract.once.setdefault(key.code, account.period.start_ms)
+        if place != account.period.start_ms:
+            contract.problems.append(
+                (account.index, f"line {key.code}: charged once already, not a second time")
+            )
+            return
+        if len(account.generations) == 1:
+            moves.charge_once(key.code, due)
+            return
+    moves.charge(key, due)
+
+
+def _template(account: PeriodAccount, code: str) -> str:
+    lines = account.document["lines"]
+    return next((str(line["template"]) for line in lines if line["code"] == code), "")
+
+
+def _expire(contract: ContractAccount, index: int, period: Window) -> list[PeriodAccount]:
+    """Count a newly settled period for older disputes; return the periods this changes."""
+    touched: list[PeriodAccount] = []
+    for case in contract.open_disputes:
+        if period.start_ms < max(claim.period.end_ms for claim in case.claims):
+            continue
+        case.later.add(period.start_ms)
+        if len(case.later) >= EXPIRY_PERIODS:
+            case.state, case.closed = DisputeState.EXPIRED, index
+            touched += [p for p in periods_of(contract, case) if p not in touched]
+    return touched
+
+
+def periods_of(contract: ContractAccount, case: DisputeCase) -> list[PeriodAccount]:
+    """Return the settled periods that a dispute is about."""
+    starts = dict.fromkeys(claim.period.start_ms for claim in case.claims)
+    return [contract.periods[start] for start in starts if start in contract.periods]
+
+
+def _is_over(contract: ContractAccount) -> bool:
+    """Whether the contract has ended, every period is final and nothing is disputed."""
+    terms: Terms = contract.now
+    if terms.end_ms is None or not contract.signed(contract.newest) or contract.open_disputes:
+        return False
+    try:
+        last = period_at(terms, terms.end_ms - 1)
+    except SettlementError:
+        return False
+    return last.start_ms in contract.periods and all(
+        account.final is not None for account in contract.periods.values()
+    )
+
+
+def _close(contract: ContractAccount, moves: Moves) -> None:
+    """Take damages out of the deposit and let the rest of it go."""
+    taken = moves.end_with(contract.deposits, contract.damages)
+    moves.post(DEPOSIT, INCOME, taken, "damage")
+    if contract.damages > taken:
+        moves.charge(LineKey("damage"), contract.damages - taken)
