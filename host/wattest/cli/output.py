@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
+
+from wattest.errors import StoreError, UsageError
 
 _GREEN, _RED, _YELLOW, _PLAIN = "32", "31", "33", "0"
 
@@ -30,6 +34,27 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+
+
+def put_out(text: str, path: Path | None) -> None:
+    """Print a text as it is, or write it into a file that is there whole or not at all.
+
+    Raises:
+        StoreError: the file cannot be written; what was there before is unchanged.
+    """
+    if path is None:
+        sys.stdout.write(text)
+        return
+    if path.is_dir():
+        raise UsageError(f"{path}: a file to write expected, got a folder")
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def good(text: str) -> str:

@@ -1,33 +1,26 @@
-"""The statements of a kept run, as its ledger holds them."""
+"""Logged statements with what exports show beside them: zone, records, registers over time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
 
-from wattest.ledger import Entry, EntryKind, LedgerView
+from wattest.errors import DecodeError, SettlementError
+from wattest.exports.placed import EvidenceRecord, PlacedStatement, record_indexes
+from wattest.ledger import EntryKind, LedgerView, RecordFacts
 from wattest.operations.kept.ledger_view import open_view
-from wattest.settlement import read_statement
+from wattest.settlement import read_statement, terms_from_cbor
+from wattest.wire import parse_record
+
+_Series = dict[tuple[bytes, str], tuple[tuple[int, int], ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedStatement:
-    """A statement and its place.
+def statements_of(path: Path) -> tuple[PlacedStatement, ...]:
+    """Return the statements of the run in ``path`` with their evidence, in the ledger's order.
 
-    Args:
-        index: entry of the ledger; its inclusion under the newest checkpoint was checked.
-        document: what it says.
-    """
-
-    index: int
-    document: dict[str, Any]
-
-
-def statements_of(path: Path) -> tuple[LoggedStatement, ...]:
-    """Return the statements in the ledger of the run in ``path``, in the order they were logged.
-
-    Their amounts are not recomputed here: the audit does that.
+    Inclusion of each statement and of every record it names is checked under the newest
+    checkpoint; amounts are not recomputed here: the audit does that.
 
     Raises:
         ConfigError: this is not the folder of a run.
@@ -35,11 +28,95 @@ def statements_of(path: Path) -> tuple[LoggedStatement, ...]:
         ProofInvalid: an entry is not the one the checkpoint covers.
         SettlementError: an entry is no statement.
     """
+    found = []
+    zones: dict[bytes, str] = {}
     with open_view(path) as view:
-        entries = [entry for entry in view.entries() if entry.kind == EntryKind.STATEMENT]
-        return tuple(_read(view, entry) for entry in entries)
+        for entry in view.entries():
+            if entry.kind == EntryKind.TERMS:
+                zones[hashlib.sha256(entry.body).digest()] = _zone(entry.body)
+            if entry.kind != EntryKind.STATEMENT:
+                continue
+            document = read_statement(entry.body)
+            found.append(_placed(view, entry.index, document, zones, path))
+    return tuple(found)
 
 
-def _read(view: LedgerView, entry: Entry) -> LoggedStatement:
-    view.prove_inclusion(entry.index).verify(view.root())
-    return LoggedStatement(index=entry.index, document=read_statement(entry.body))
+def _placed(
+    view: LedgerView, index: int, document: dict[str, Any], zones: dict[bytes, str], path: Path
+) -> PlacedStatement:
+    view.prove_inclusion(index).verify(view.root())
+    newest = view.checkpoint()
+    try:
+        return PlacedStatement(
+            index=index,
+            document=document,
+            zone=zones.get(document["terms"], "UTC"),
+            records={
+                at: record
+                for at in sorted(set(record_indexes(document)))
+                if (record := _record(view, at)) is not None
+            },
+            series=_series(view, document),
+            origin="" if newest is None else newest.checkpoint.origin,
+            folder=str(path),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise SettlementError(f"entry {index}: a statement of the known form expected") from exc
+
+
+def _zone(body: bytes) -> str:
+    """Return the zone of logged terms; those of another version are read as UTC."""
+    try:
+        return terms_from_cbor(body).zone
+    except SettlementError:
+        return "UTC"
+
+
+def _record(view: LedgerView, index: int) -> EvidenceRecord | None:
+    """Return the record at an entry, or None if another thing lies there."""
+    view.prove_inclusion(index).verify(view.root())
+    entry = view.entry(index)
+    try:
+        record = parse_record(entry.body)
+    except DecodeError:
+        return None
+    return EvidenceRecord(
+        index=index,
+        kid=record.kid,
+        ctx=int(record.ctx),
+        seq=record.seq,
+        content_digest=record.content_digest,
+        leaf=entry.leaf,
+    )
+
+
+def _series(view: LedgerView, document: dict[str, Any]) -> _Series:
+    """Return the registers of every key of a statement over its period, times ascending."""
+    start_ms, end_ms = document["period"]
+    size = document["cutoff"]["size"]
+    wanted = {
+        (key["kid"], line["quantity"])
+        for line in document["lines"]
+        for usage in line.get("usage", ())
+        for key in usage["keys"]
+    }
+    found: _Series = {}
+    for kid, quantity in sorted(wanted):
+        points = [
+            (row.facts.time_ms, value)
+            for row in view.records(kid)
+            if row.index < size
+            and row.facts.time_ms is not None
+            and start_ms <= row.facts.time_ms <= end_ms
+            and (value := _register(row.facts, quantity)) is not None
+        ]
+        found[kid, quantity] = tuple(sorted(points))
+    return found
+
+
+def _register(facts: RecordFacts, quantity: str) -> int | None:
+    return {
+        "import_energy": facts.import_milliwh,
+        "export_energy": facts.export_milliwh,
+        "use_time": facts.use_s,
+    }.get(quantity)

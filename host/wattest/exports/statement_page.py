@@ -1,0 +1,198 @@
+"""A statement as one page: what is owed, how each amount came about, which records prove it.
+
+Every amount is a link to its evidence further down: line, parts, asset, key, records. The page
+needs no script and no network; on paper the evidence starts on a page of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from wattest.exports.evidence_page import evidence_section, evidence_table, how_to_check
+from wattest.exports.markup import esc, page, raw, table, tag
+from wattest.exports.placed import PlacedStatement
+from wattest.exports.words import amount, instant, listed, number, price
+from wattest.settlement import Flag
+from wattest.settlement.money import parse_exact
+from wattest.settlement.render import NOTES
+from wattest.settlement.statement import State
+
+_NODE_REASON = re.compile(r"node ([0-9a-f]{16}) (.+)")
+_STATES = {
+    State.PROVISIONAL: "provisional: readings for an end of the period have not come in yet",
+    State.COMPLETE: "complete: readings cover the period; late ones may still change it",
+    State.FINAL: "final: the time for late readings is over",
+}
+
+
+def statement_page(statements: Sequence[PlacedStatement]) -> str:
+    """Return one self-contained page with all statements, each on a sheet of its own."""
+    body: list[str] = []
+    for placed in statements:
+        body.extend(_sheet(placed, first=not body))
+    names = ", ".join(dict.fromkeys(str(placed.document["contract"]) for placed in statements))
+    test = "TEST " if any(placed.test for placed in statements) else ""
+    digests = {f"wattest-statement-{item.index}": item.digest for item in statements}
+    return page(f"{test}Statement {names}", body, meta=digests)
+
+
+def _sheet(placed: PlacedStatement, *, first: bool) -> Iterator[str]:
+    document = placed.document
+    yield f'<article id="{anchor(placed)}"{"" if first else " class=page"}>'
+    yield from _banner(placed)
+    yield tag("p", f"Statement · {document['contract']}", class_="soft")
+    yield tag("h1", document["title"] or document["contract"])
+    start, end = (instant(time_ms, placed.zone) for time_ms in document["period"])
+    yield tag("p", f"{start} to {end}")
+    total = _money(document, document["total"])
+    yield raw("p", tag("a", total, href=f"#{anchor(placed)}-lines"), class_="sum")
+    yield raw("p", _who_owes(document))
+    yield tag("p", f"State: {_STATES[State(document['state'])]}.", class_="soft small")
+    yield from _lines(placed)
+    yield from _payouts(placed)
+    yield from _remarks(document)
+    for line in document["lines"]:
+        yield from _line(placed, line)
+    yield from evidence_table(placed, anchor(placed))
+    yield from how_to_check(placed)
+    yield "</article>"
+
+
+def anchor(placed: PlacedStatement) -> str:
+    """Return what the ids of a statement's sheet begin with."""
+    return f"s{placed.index}"
+
+
+def _banner(placed: PlacedStatement) -> Iterator[str]:
+    if placed.test:
+        reasons = "; ".join(reasons_in_words(placed.document["test_reasons"]))
+        why = f'<br><span class="small">Because {esc(reasons)}.</span>' if reasons else ""
+        yield f'<div class="test"><b>TEST</b> no claim for money.{why}</div>'
+
+
+def reasons_in_words(reasons: Sequence[str]) -> list[str]:
+    """Say reasons shortly: nodes that share one are named in one breath."""
+    nodes: dict[str, list[str]] = {}
+    others = []
+    for reason in reasons:
+        match = _NODE_REASON.fullmatch(reason)
+        if match:
+            nodes.setdefault(match[2], []).append(match[1])
+        else:
+            others.append(reason)
+    said = []
+    for why, names in nodes.items():
+        text = f"{'node' if len(names) == 1 else 'nodes'} {listed(names)} {why}"
+        if len(names) > 1:
+            text = text.replace(" has a ", " have a ").replace(" is ", " are ")
+        said.append(text)
+    return [*said, *others]
+
+
+def _money(document: Mapping[str, Any], minor: int) -> str:
+    return amount(minor, document["scale"], document["currency"])
+
+
+def _who_owes(document: Mapping[str, Any]) -> str:
+    buyer, seller = (raw("b", esc(document[role])) for role in ("buyer", "seller"))
+    if document["total"] < 0:
+        return f"{seller} owes this to {buyer}: a credit."
+    if document["total"] == 0:
+        return f"Nothing is owed between {buyer} and {seller}."
+    return f"{buyer} owes this to {seller}."
+
+
+def _lines(placed: PlacedStatement) -> Iterator[str]:
+    document = placed.document
+    rows = []
+    for line in document["lines"]:
+        said = _money(document, line["amount"])
+        flags = f" <span class='soft small'>{esc(', '.join(line['flags']))}</span>"
+        name = esc(line["code"]) + (flags if line["flags"] else "")
+        link = tag("a", said, href=f"#{anchor(placed)}-{line['code']}")
+        rows.append((name, "<br>".join(esc(text) for text in _sums(document, line)), link))
+    whole = tag("b", _money(document, document["total"]))
+    rows.append(("<b>Total</b>", "", whole))
+    yield f'<h2 id="{anchor(placed)}-lines">What is owed</h2>'
+    yield table(("Line", "Quantity x price", "Amount"), rows, numbers=frozenset({2}))
+
+
+def _price(document: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    return price(Fraction(part["price"]), document["scale"], document["currency"])
+
+
+def _sums(document: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:
+    """Say each part of a line: ``tier 2: 400 kWh x 0.25 EUR``."""
+    unit = f" {line['unit']}" if "unit" in line else " of the period"
+    for part in line["parts"]:
+        where = " ".join(
+            text
+            for text in (part["window"], f"tier {part['tier']}" if part["tier"] else "")
+            if text
+        )
+        lead = f"{where}: " if where else ""
+        yield f"{lead}{number(parse_exact(part['quantity']))}{unit} x {_price(document, part)}"
+
+
+def _payouts(placed: PlacedStatement) -> Iterator[str]:
+    document = placed.document
+    if "payouts" not in document:
+        return
+    rows = [(esc(party), esc(_money(document, minor))) for party, minor in placed.payouts()]
+    yield "<h2>Who receives it</h2>"
+    yield table(("Party", "Amount"), rows, numbers=frozenset({1}))
+
+
+def _remarks(document: Mapping[str, Any]) -> Iterator[str]:
+    flags = list(dict.fromkeys(flag for line in document["lines"] for flag in line["flags"]))
+    known = {flag.value: text for flag, text in NOTES.items()}
+    if flags:
+        yield "<h2>What to know about it</h2>"
+        items = (f"<li><b>{esc(flag)}</b>: {esc(known.get(flag, flag))}</li>" for flag in flags)
+        yield raw("ul", "".join(items))
+
+
+def _line(placed: PlacedStatement, line: Mapping[str, Any]) -> Iterator[str]:
+    document = placed.document
+    identity = f"{anchor(placed)}-{line['code']}"
+    said = _money(document, line["amount"])
+    yield f'<section class="keep"><h2 id="{esc(identity)}">{esc(line["code"])}: {esc(said)}</h2>'
+    yield from _sum_table(placed, line, identity)
+    yield "</section>"
+    yield from evidence_section(placed, line, identity)
+
+
+def _sum_table(placed: PlacedStatement, line: Mapping[str, Any], identity: str) -> Iterator[str]:
+    """Show how parts become the amount; each quantity leads to its evidence."""
+    document = placed.document
+    unit = f" {line['unit']}" if "unit" in line else " of the period"
+    rows = []
+    for part in line["parts"]:
+        quantity = f"{number(parse_exact(part['quantity']))}{unit}"
+        shown = (
+            tag("a", quantity, href=f"#{identity}-evidence")
+            if line.get("usage")
+            else esc(quantity)
+        )
+        name = part["window"] or ("tier" if part["tier"] else "")
+        tier = f" {part['tier']}" if part["tier"] else ""
+        rows.append(
+            (
+                esc(f"{name}{tier}".strip() or line["template"].lower().replace("_", " ")),
+                shown,
+                esc(_price(document, part)),
+                esc(number(parse_exact(part["amount"]))),
+            )
+        )
+    yield table(("Part", "Quantity", "Price", "Amount"), rows, numbers=frozenset({1, 2, 3}))
+    exact = parse_exact(line["exact"])
+    said = _money(document, line["amount"])
+    bound = next(
+        (NOTES[flag] for flag in (Flag.MINIMUM, Flag.MAXIMUM) if flag.value in line["flags"]), ""
+    )
+    rounding = document["rounding"].replace("_", " ")
+    lead = f"{bound[0].upper()}{bound[1:]}. " if bound else ""
+    yield tag("p", f"{lead}Exactly {number(exact, 9)}, rounded ({rounding}): {said}.")

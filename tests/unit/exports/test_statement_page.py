@@ -1,0 +1,152 @@
+"""The statement's page: every amount leads to its evidence, nothing runs, nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from exports_bench import HOUR_MS, MARCH_MS, changed_line, placed
+
+from wattest.exports.statement_page import reasons_in_words, statement_page
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "line", "circle", "rect", "polyline"}
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would, and complains about what does not close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[tuple[str, str]] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name == "id":
+                self.ids.append(value or "")
+            if tag == "a" and name == "href":
+                self.links.append((value or "", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "a" and self.links:
+            self.links[-1] = (self.links[-1][0], self.links[-1][1] + data)
+        if "style" not in self.open:
+            self.text += data
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert not reader.open
+    return reader
+
+
+def test_every_link_leads_to_a_place_of_the_page() -> None:
+    reader = read(statement_page([placed()]))
+    assert len(reader.ids) == len(set(reader.ids))
+    assert reader.links
+    assert {link for link, _ in reader.links} <= {f"#{name}" for name in reader.ids}
+
+
+def test_every_amount_leads_to_its_evidence() -> None:
+    reader = read(statement_page([placed()]))
+    leads = {text: link for link, text in reader.links}
+    assert leads["1,275.89 EUR"] == "#s800-lines"
+    assert leads["75.39 EUR"] == "#s800-energy"
+    assert leads["100 kWh"] == leads["550.125 kWh"] == "#s800-energy-evidence"
+    assert leads["entry 2"] == "#s800-entry-2"
+    assert leads["entry 745"] == "#s800-entry-745"
+    assert (743).to_bytes(32).hex() in reader.text  # digest of the record at the end
+    assert "wattest verify OUT" in reader.text
+    assert "wattest ledger prove OUT 800" in reader.text
+
+
+def test_page_says_amounts_and_times_as_people_read_them() -> None:
+    text = read(statement_page([placed()])).text
+    assert "1 March 2026, 00:00 +01:00 to 1 April 2026, 00:00 +02:00" in text
+    assert "hansen owes this to windpark-nord." in text
+    assert "Exactly 75.3853125, rounded (half even): 75.39 EUR." in text
+
+
+def test_page_runs_nothing_and_fetches_nothing() -> None:
+    page = statement_page([placed()])
+    reader = read(page)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not [name for _, name, _ in reader.attributes if name.startswith("on")]
+    assert not re.search(r"(?:src|href)=\"(?!#)|url\(|@import|https?://", page)
+    assert "default-src &#x27;none&#x27;" in page
+
+
+@pytest.mark.parametrize("key", ["title", "contract", "seller", "buyer", "currency"])
+def test_names_cannot_become_markup(key: str) -> None:
+    page = statement_page([placed(**{key: '"><img src=x onerror=alert(1)>'})])
+    assert "<img" not in page
+    read(page)
+
+
+def test_flags_and_reasons_cannot_become_markup() -> None:
+    line = changed_line(placed(), "energy", flags=["<b>INTERP"], quantity="import_energy")
+    page = statement_page([placed(**line | {"test": True, "test_reasons": ["<img src=x>"]})])
+    assert "<img" not in page
+    assert "<b>INTERP" not in page
+
+
+def test_test_statement_is_marked_before_anything_else() -> None:
+    page = statement_page([placed(real=False)])
+    assert page.index('class="test"') < page.index("<h1>")
+    assert "<title>TEST Statement" in page
+    assert "TEST" not in read(statement_page([placed()])).text
+
+
+def test_reasons_name_nodes_in_one_breath() -> None:
+    one, two = "00" * 8, "11" * 8
+    reasons = [f"node {one} has a demo key", f"node {two} has a demo key", "the moon is full"]
+    assert reasons_in_words(reasons) == [
+        f"nodes {one} and {two} have a demo key",
+        "the moon is full",
+    ]
+
+
+def test_credit_says_who_owes_it() -> None:
+    line = changed_line(placed(), "base", amount=-1_000_000)
+    text = read(statement_page([placed(**line)])).text
+    assert "-9,924.61 EUR" in text
+    assert "windpark-nord owes this to hansen: a credit." in text
+
+
+def test_payees_are_listed_where_there_are_several() -> None:
+    split = placed(payouts=[["windpark-nord", 124_399], ["broker-7", 3_190]])
+    text = read(statement_page([split])).text
+    assert "broker-731.90 EUR" in text
+
+
+def test_chart_shows_what_was_metered_and_shades_what_was_not() -> None:
+    base = placed()
+    usage = dict(base.document["lines"][1]["usage"][0])
+    usage["unmetered"] = [
+        [MARCH_MS, MARCH_MS + HOUR_MS],
+        [MARCH_MS + HOUR_MS, MARCH_MS + 2 * HOUR_MS],
+    ]
+    page = statement_page([placed(**changed_line(base, "energy", usage=[usage]))])
+    assert page.count("<polyline") == 1
+    assert page.count('<rect class="gap"') == 1
+    assert "03-01" in page
+    assert "2 hours of the period are covered by no record" in page
+
+
+def test_statements_of_several_periods_are_several_sheets() -> None:
+    reader = read(statement_page([placed(), placed(index=900)]))
+    assert [name for name in reader.ids if re.fullmatch(r"s\d+", name)] == ["s800", "s900"]
