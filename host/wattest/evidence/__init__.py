@@ -1,1 +1,1 @@
-"""Evidence bundles: what proves one statement, session or reading to somebody who trusts nobody."""
+"""Evidence bundles: proof of a statement, a session or a reading for whoever trusts nobody."""

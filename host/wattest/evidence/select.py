@@ -1,0 +1,205 @@
+"""Which entries of a ledger belong into a bundle.
+
+Source: docs/evidence.md section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from wattest.errors import UsageError
+from wattest.evidence.catalogue import Catalogue
+from wattest.evidence.manifest import ReadingSubject, SessionSubject
+from wattest.evidence.neighbours import clock_of, rows_around
+from wattest.ledger.entry import RecordRow
+from wattest.ledger.store import LedgerReader
+from wattest.wire.act import DisputeAct, ResolutionAct
+from wattest.wire.record import Ctx, Record
+from wattest.wire.record_reader import parse_record
+
+_ENDS_OF_SESSION = frozenset("ELRAP")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A statement in the ledger: every generation of it.
+
+    Attributes:
+        contract: its name.
+        period: (begin, end), UTC ms.
+        statements: documents by index, in the order of the ledger.
+    """
+
+    contract: str
+    period: tuple[int, int]
+    statements: Mapping[int, Mapping[str, Any]]
+
+
+def subjects_of(catalogue: Catalogue, contract: str) -> list[Subject]:
+    """Return the statements of a contract by period, ascending."""
+    found: dict[tuple[int, int], dict[int, Mapping[str, Any]]] = {}
+    for index, document in catalogue.statements.items():
+        period = document.get("period")
+        if document.get("contract") == contract and type(period) is list and len(period) == 2:
+            found.setdefault((period[0], period[1]), {})[index] = document
+    return [
+        Subject(contract=contract, period=period, statements=found[period])
+        for period in sorted(found)
+    ]
+
+
+class Selection:
+    """Chooses entries of one ledger.
+
+    Args:
+        reader: the ledger.
+        catalogue: what it holds besides records.
+    """
+
+    def __init__(self, reader: LedgerReader, catalogue: Catalogue) -> None:
+        self._reader = reader
+        self._catalogue = catalogue
+
+    def statement(self, subject: Subject, assets: Iterable[str]) -> set[int]:
+        """Return the indexes of what proves a statement.
+
+        Args:
+            subject: the statement.
+            assets: of all terms of the contract.
+        """
+        catalogue = self._catalogue
+        wanted = set(assets)
+        chosen = {*subject.statements, *catalogue.log_rotations}
+        chosen |= {
+            index
+            for index, document in catalogue.terms.items()
+            if document.get("contract") == subject.contract
+        }
+        kids = {e.kid for e in catalogue.enrolments.values() if e.asset in wanted}
+        chosen |= self._enrolments(kids)
+        rows: dict[tuple[bytes, int, int], int] = {}
+        for kid in sorted(kids):
+            chosen |= self._records(kid, subject, rows)
+        chosen |= self._conflicts(subject, rows, chosen)
+        chosen |= self._acts(subject, chosen)
+        chosen |= {
+            index
+            for index, estimate in catalogue.estimates.items()
+            if estimate.asset in wanted
+            and estimate.window[0] < subject.period[1]
+            and subject.period[0] < estimate.window[1]
+        }
+        return chosen
+
+    def session(self, subject: SessionSubject) -> set[int]:
+        """Return the indexes of what proves a session."""
+        rows = [*self._reader.records(subject.kid)]
+        chosen = self._enrolments({subject.kid})
+        for row in rows:
+            facts = row.facts
+            if facts.ctx == Ctx.TRANSACTION and subject.begin <= facts.seq <= subject.end:
+                chosen |= self._with_clock(rows, row)
+        return chosen
+
+    def reading(self, subject: ReadingSubject) -> set[int]:
+        """Return the indexes of what proves one record.
+
+        Raises:
+            UsageError: the ledger has no such record.
+        """
+        rows = [*self._reader.records(subject.kid)]
+        for row in rows:
+            if (row.facts.ctx, row.facts.seq) == (subject.ctx, subject.seq):
+                return self._enrolments({subject.kid}) | self._with_clock(rows, row)
+        raise UsageError(
+            f"the ledger has no record ctx {subject.ctx} number {subject.seq} "
+            f"of key {subject.kid.hex()}"
+        )
+
+    def sessions(self) -> list[tuple[str, SessionSubject]]:
+        """Return every session of the ledger that ended, with its id (may be empty)."""
+        found = []
+        for kid in sorted({e.kid for e in self._catalogue.enrolments.values()}):
+            open_id: str | None = None
+            begin = 0
+            for row in self._reader.records(kid, int(Ctx.TRANSACTION)):
+                record = self._record(row.index)
+                if record.tx == "B":
+                    open_id = record.user[4] if record.user else ""
+                    begin = record.seq
+                elif open_id is not None and (record.tx or "") in _ENDS_OF_SESSION:
+                    subject = SessionSubject(kid=kid, begin=begin, end=record.seq)
+                    found.append((open_id, subject))
+                    open_id = None
+        return found
+
+    def _record(self, index: int) -> Record:
+        (entry,) = self._reader.entries(index, index + 1)
+        return parse_record(entry.body)
+
+    def _enrolments(self, kids: set[bytes]) -> set[int]:
+        """Every promise about keys, what replaced them included."""
+        return {
+            index
+            for index, enrolment in self._catalogue.enrolments.items()
+            if enrolment.kid in kids or enrolment.replaces in kids
+        }
+
+    def _with_clock(self, rows: list[RecordRow], row: RecordRow) -> set[int]:
+        clock = clock_of(rows, row.facts, self._record)
+        return {row.index} if clock is None else {row.index, clock}
+
+    def _records(
+        self, kid: bytes, subject: Subject, names: dict[tuple[bytes, int, int], int]
+    ) -> set[int]:
+        rows = [*self._reader.records(kid)]
+        names |= {(kid, row.facts.ctx, row.facts.seq): row.index for row in rows}
+        chosen: set[int] = set()
+        for document in subject.statements.values():
+            size = document["cutoff"]["size"]
+            before = [row for row in rows if row.index < size]
+            chosen |= rows_around(before, *subject.period, self._record)
+        return chosen
+
+    def _conflicts(
+        self, subject: Subject, names: dict[tuple[bytes, int, int], int], chosen: set[int]
+    ) -> set[int]:
+        found: set[int] = set()
+        for index, finding in self._catalogue.conflicts.items():
+            first = names.get((finding.kid, finding.ctx, finding.seq))
+            if first is None:
+                continue
+            if first in chosen or _lies_in(finding.record, subject.period):
+                found |= {index, first}
+                if index in self._catalogue.machine_disputes:
+                    found.add(self._catalogue.machine_disputes[index])
+        return found
+
+    def _acts(self, subject: Subject, chosen: set[int]) -> set[int]:
+        catalogue = self._catalogue
+        found: set[int] = set()
+        disputes = {
+            sha256(catalogue.bodies[index]).digest()
+            for index in catalogue.machine_disputes.values()
+            if index in chosen
+        }
+        for index, signed in catalogue.acts.items():
+            act = signed.act
+            if act.contract != subject.contract:
+                continue
+            if isinstance(act, DisputeAct):
+                if act.period != subject.period:
+                    continue
+                disputes.add(sha256(catalogue.bodies[index]).digest())
+            elif isinstance(act, ResolutionAct) and act.dispute not in disputes:
+                continue
+            found.add(index)
+        return found
+
+
+def _lies_in(body: bytes | None, period: tuple[int, int]) -> bool:
+    record = parse_record(body or b"")
+    return record.time_ms is not None and period[0] <= record.time_ms < period[1]
