@@ -43,6 +43,7 @@ def test_file_is_set_up_as_specified(path):
         "tile",
         "edge",
         "checkpoint",
+        "cosignature",
     }
     connection.close()
 
@@ -126,10 +127,10 @@ def test_foreign_database_is_refused_and_left_alone(path, options):
 def test_ledger_of_a_newer_format_is_refused_and_left_alone(path, options):
     filled(path)
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="expected ledger format 1, got 2") as caught:
+    with pytest.raises(StoreError, match="expected ledger format 1, 2, got 3") as caught:
         SqliteStore(path, **options)
     assert "newer" in caught.value.hint
     assert path.read_bytes() == before
@@ -196,11 +197,10 @@ def test_two_writers_take_turns_without_doubling(path):
     first, second = Ledger(one, signer()), Ledger(two, signer())
     node = SampleNode()
     one_record, two_record = entry_of(node.reading()), entry_of(node.reading())
-    first.append([one_record])
-    with pytest.raises(StoreError, match="another program appended: expected 0 entries, got 1"):
-        second.append([two_record])
+    assert first.append([one_record]) == [Receipt(index=0, size=1)]
     both = [one_record, two_record]
     assert second.append(both) == [Duplicate(index=0), Receipt(index=1, size=2)]
+    assert first.append(both) == [Duplicate(index=0), Duplicate(index=1)]
     one.close()
     two.close()
 

@@ -5,6 +5,9 @@ Invariants:
 - No two entries of kind reading or event share an identity (kid, ctx, seq).
 - No checkpoint is signed unless it is proved consistent with the one before.
 - A failed commit leaves the stored ledger as it was, and this object usable.
+
+Several programs may append to one ledger: each waits for its turn, looks at what the others logged
+meanwhile, and goes on from there. They share the key that signs checkpoints.
 """
 
 from __future__ import annotations
@@ -53,6 +56,9 @@ class Ledger:
         StoreError: the store cannot be read.
         SignatureInvalid: the stored ledger belongs to another key or origin.
         CheckpointInconsistent: the stored tree is not the one last signed.
+
+    Every other method raises CheckpointInconsistent when the store goes back behind, or away from,
+    what this object has seen there.
     """
 
     def __init__(self, store: Store, signer: CheckpointSigner) -> None:
@@ -60,6 +66,7 @@ class Ledger:
         self._signer = signer
         self._view = LedgerView(store, signer.verifier)
         self._last_seq: dict[tuple[bytes, int], int] = {}
+        self._known = self._view.checkpoint()
         self._stale = False
 
     @property
@@ -94,6 +101,9 @@ class Ledger:
     def append(self, entries: Sequence[NewEntry]) -> list[Outcome]:
         """Log entries in one durable transaction, with one new checkpoint.
 
+        While another program appends, this one waits. Signatures of records are verified before:
+        the turn to write is held for a few milliseconds.
+
         A record whose identity is logged already is not logged again: the same content gives
         :class:`Duplicate`, whatever its signature; another content is kept inside a finding entry,
         a dispute entry right behind it says that it is disputed, and gives :class:`Conflict`, the
@@ -110,12 +120,16 @@ class Ledger:
             CheckpointInconsistent: the new tree does not extend the last signed one; nothing was
                 signed or logged.
         """
-        view = self._current()
+        if not entries:
+            return []
         try:
-            draft = _Draft(first_index=view.size)
-            placed = [self._place(entry, draft) for entry in entries]
-            if draft.entries:
-                self._commit(draft)
+            with self._store.turn() as size:
+                self._stale |= size != self._view.size
+                view = self._current()
+                draft = _Draft(first_index=view.size)
+                placed = [self._place(entry, draft) for entry in entries]
+                if draft.entries:
+                    self._commit(draft)
         except BaseException:
             self._stale = True
             raise
@@ -123,10 +137,20 @@ class Ledger:
         return [Receipt(index=x, size=size) if isinstance(x, int) else x for x in placed]
 
     def _current(self) -> LedgerView:
-        if self._stale:
-            self._view.refresh()
-            self._last_seq.clear()
-            self._stale = False
+        """Look again where the ledger stands, if others may have appended or a commit failed."""
+        if not self._stale:
+            return self._view
+        self._view.refresh()
+        try:
+            _check_extends(self._view, self._known, self._view.root())
+        except ProofInvalid as exc:
+            raise CheckpointInconsistent(
+                f"the stored ledger is not the one that was written to: {exc}",
+                hint="stop every program that writes to it, then run `wattest verify`",
+            ) from exc
+        self._known = self._view.checkpoint()
+        self._last_seq.clear()
+        self._stale = False
         return self._view
 
     def _place(self, entry: NewEntry, draft: _Draft) -> int | Duplicate | Conflict:
@@ -207,14 +231,21 @@ class Ledger:
             )
         )
         self._view.settle(signed)
+        self._known = signed
 
     def _check_extends_last(self, root: bytes) -> None:
-        last = self._view.checkpoint()
-        if last is None:
-            return
-        old = last.checkpoint
-        proof = self._view.prove_consistency(old.size)
         try:
-            verify_consistency(old.size, proof.new_size, old.root, root, proof.path)
+            _check_extends(self._view, self._view.checkpoint(), root)
         except ProofInvalid as exc:
             raise CheckpointInconsistent(f"refused to sign a checkpoint: {exc}") from exc
+
+
+def _check_extends(view: LedgerView, last: SignedCheckpoint | None, root: bytes) -> None:
+    """Check that a view's tree, which has ``root``, only appended to an older one."""
+    if last is None:
+        return
+    old = last.checkpoint
+    if old.size > view.size:
+        raise ProofInvalid(f"expected {old.size} entries or more, got {view.size}")
+    proof = view.prove_consistency(old.size)
+    verify_consistency(old.size, proof.new_size, old.root, root, proof.path)

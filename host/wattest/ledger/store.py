@@ -1,15 +1,17 @@
 """The ports to storage that the ledger and its audit need, and the values that pass through them.
 
-Implementations: ``wattest.store.sqlite.SqliteStore``, ``wattest.store.memory.MemoryStore``. One
-conformance suite holds for both.
+Implementations: ``wattest.store.sqlite.SqliteStore``, ``wattest.store.memory.MemoryStore`` and
+``wattest.store.postgresql.PostgresqlStore``. One conformance suite holds for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from wattest.errors import StoreError
 from wattest.ledger.entry import ConflictRow, Entry, RecordRow
 
 
@@ -57,6 +59,32 @@ class StoredCheckpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCosignature:
+    """What a witness signed under a checkpoint.
+
+    Attributes:
+        size: of the checkpoint.
+        line: its signature line, UTF-8, without the line's end.
+    """
+
+    size: int
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows to write, table by table. An edge replaces the one of its level."""
+
+    entries: Sequence[Entry] = ()
+    records: Sequence[RecordRow] = ()
+    conflicts: Sequence[ConflictRow] = ()
+    tiles: Sequence[StoredTile] = ()
+    edges: Sequence[StoredEdge] = ()
+    checkpoints: Sequence[StoredCheckpoint] = ()
+    cosignatures: Sequence[StoredCosignature] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One commit: all of it or nothing.
 
@@ -77,6 +105,33 @@ class Batch:
     tiles: Sequence[StoredTile]
     edges: Sequence[StoredEdge]
     checkpoint: StoredCheckpoint
+
+    def rows(self) -> Rows:
+        """Return what to write."""
+        return Rows(
+            entries=self.entries,
+            records=self.records,
+            conflicts=self.conflicts,
+            tiles=self.tiles,
+            edges=self.edges,
+            checkpoints=(self.checkpoint,),
+        )
+
+
+class LedgerMoved(StoreError):
+    """Another writer appended since the ledger was looked at; nothing was written.
+
+    Args:
+        place: what to call the ledger.
+        expected: entries it had.
+        got: entries it has.
+    """
+
+    def __init__(self, place: str, *, expected: int, got: int) -> None:
+        super().__init__(
+            f"{place}: another program appended: expected {expected} entries, got {got}",
+            hint="look at the ledger again, then append",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +173,12 @@ class LedgerReader(Protocol):
     def conflicts(self) -> Iterator[ConflictRow]:
         """Yield conflict rows by index."""
 
+    def cosignatures(self, size: int) -> list[bytes]:
+        """Return the lines of witnesses under the checkpoint of a size, sorted."""
+
+    def cosigned(self) -> Iterator[StoredCosignature]:
+        """Yield all lines of witnesses by size and line."""
+
     def damage(self) -> Iterator[str]:
         """Yield what the storage itself finds wrong with its structure, one line each."""
 
@@ -126,13 +187,47 @@ class LedgerReader(Protocol):
 
 
 class Store(LedgerReader, Protocol):
-    """Storage a ledger can be written to."""
+    """Storage a ledger can be written to.
 
-    def commit(self, batch: Batch) -> None:
-        """Write a batch atomically; when this returns, it survives a power cut.
+    Whoever writes has the turn, and everybody else who wants to write waits. What is read during a
+    turn is what the turn wrote. Nothing is kept but by :meth:`keep` or :meth:`commit`, which end
+    the turn.
+    """
+
+    def turn(self) -> AbstractContextManager[int]:
+        """Wait for the turn to write; hand out the number of entries there are then.
 
         Raises:
+            StoreError: another writer did not let go in time, or the storage cannot be written.
+        """
+
+    def write(self, rows: Rows) -> None:
+        """Write rows in this turn.
+
+        Raises:
+            StoreError: they cannot be written; the turn is over and nothing of it was kept.
+        """
+
+    def keep(self) -> None:
+        """Keep what this turn wrote; when this returns, it survives a power cut.
+
+        Raises:
+            StoreError: nothing was kept.
+        """
+
+    def commit(self, batch: Batch) -> None:
+        """Write and keep a batch, in this turn or one of its own.
+
+        Raises:
+            LedgerMoved: its first index is not the number of entries; nothing was written.
             StoreError: nothing of the batch was written.
+        """
+
+    def add_cosignatures(self, size: int, lines: Sequence[bytes]) -> None:
+        """Keep lines of witnesses under a checkpoint; those that are there stay.
+
+        Raises:
+            StoreError: there is no checkpoint of that size, or nothing was written.
         """
 
     def last_seq(self, kid: bytes, ctx: int) -> int:

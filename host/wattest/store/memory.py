@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
 from wattest.errors import StoreError
 from wattest.ledger.entry import ConflictRow, Entry, RecordRow
-from wattest.ledger.store import Batch, Head, StoredCheckpoint, StoredEdge, StoredTile
+from wattest.ledger.store import (
+    Batch,
+    Head,
+    LedgerMoved,
+    Rows,
+    StoredCheckpoint,
+    StoredCosignature,
+    StoredEdge,
+    StoredTile,
+)
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class MemoryStore:
@@ -19,10 +34,55 @@ class MemoryStore:
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._edges: dict[int, bytes] = {}
         self._checkpoints: dict[int, StoredCheckpoint] = {}
+        self._cosignatures: dict[tuple[int, bytes], None] = {}
         self._last_seq: dict[tuple[bytes, int], int] = {}
+        self._undo: list[Callable[[], object]] | None = None
 
     def close(self) -> None:
         """Do nothing: the content stays, so that a run can be looked at after its end."""
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[int]:
+        """Take the turn to write, which is always free; hand out the number of entries."""
+        assert self._undo is None, "a turn is over before the next begins"
+        self._undo = []
+        try:
+            yield len(self._entries)
+        finally:
+            self._end_turn()
+
+    def write(self, rows: Rows) -> None:
+        """Write rows in this turn.
+
+        Raises:
+            StoreError: they cannot be written; the turn is over and nothing of it was kept.
+        """
+        try:
+            self._check(rows)
+        except StoreError:
+            self._end_turn()
+            raise
+        self._undo_to(len(self._entries))
+        self._entries.extend(rows.entries)
+        for row in rows.records:
+            facts = row.facts
+            series = (facts.kid, facts.ctx)
+            self._put(self._records, (*series, facts.seq), row)
+            self._put(self._last_seq, series, max(self._last_seq.get(series, 0), facts.seq))
+        for conflict in rows.conflicts:
+            self._put(self._conflicts, _conflict_key(conflict), conflict)
+        for tile in rows.tiles:
+            self._put(self._tiles, (tile.level, tile.number), tile.hashes)
+        for edge in rows.edges:
+            self._put(self._edges, edge.level, edge.hashes)
+        for checkpoint in rows.checkpoints:
+            self._put(self._checkpoints, checkpoint.size, checkpoint)
+        for cosignature in rows.cosignatures:
+            self._put(self._cosignatures, (cosignature.size, cosignature.line), None)
+
+    def keep(self) -> None:
+        """Keep what this turn wrote."""
+        self._undo = None
 
     def commit(self, batch: Batch) -> None:
         """Take over a batch, all or nothing.
@@ -30,20 +90,25 @@ class MemoryStore:
         Raises:
             StoreError: nothing of the batch was taken over.
         """
-        self._check(batch)
-        self._entries.extend(batch.entries)
-        for row in batch.records:
-            facts = row.facts
-            self._records[facts.kid, facts.ctx, facts.seq] = row
-            last = self._last_seq.get((facts.kid, facts.ctx), 0)
-            self._last_seq[facts.kid, facts.ctx] = max(last, facts.seq)
-        for conflict in batch.conflicts:
-            self._conflicts[_conflict_key(conflict)] = conflict
-        for tile in batch.tiles:
-            self._tiles[tile.level, tile.number] = tile.hashes
-        for edge in batch.edges:
-            self._edges[edge.level] = edge.hashes
-        self._checkpoints[batch.checkpoint.size] = batch.checkpoint
+        if self._undo is None:
+            with self.turn():
+                self.commit(batch)
+            return
+        size = len(self._entries)
+        if batch.first_index != size:
+            raise LedgerMoved("memory", expected=batch.first_index, got=size)
+        self.write(batch.rows())
+        self.keep()
+
+    def add_cosignatures(self, size: int, lines: Sequence[bytes]) -> None:
+        """Keep lines of witnesses under a checkpoint; those that are there stay.
+
+        Raises:
+            StoreError: there is no checkpoint of that size.
+        """
+        if size not in self._checkpoints:
+            raise StoreError(f"memory: no checkpoint of size {size} to cosign")
+        self._cosignatures.update(dict.fromkeys((size, line) for line in lines))
 
     def head(self) -> Head:
         """Return size, edges and newest checkpoint of one moment."""
@@ -100,31 +165,56 @@ class MemoryStore:
         """Return the conflict row of a later content of an identity."""
         return self._conflicts.get((kid, ctx, seq, content_digest))
 
+    def cosignatures(self, size: int) -> list[bytes]:
+        """Return the lines of witnesses under the checkpoint of a size, sorted."""
+        return sorted(line for at, line in self._cosignatures if at == size)
+
+    def cosigned(self) -> Iterator[StoredCosignature]:
+        """Yield all lines of witnesses by size and line."""
+        for size, line in sorted(self._cosignatures):
+            yield StoredCosignature(size=size, line=line)
+
     def damage(self) -> Iterator[str]:
         """Yield nothing: there is no file structure that could break."""
         return iter(())
 
-    def _check(self, batch: Batch) -> None:
+    def _put(self, table: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+        """Put a row into a table, so that it can be taken out again."""
+        assert self._undo is not None, "rows are written in a turn"
+        if key in table:
+            self._undo.append(partial(table.__setitem__, key, table[key]))
+        else:
+            self._undo.append(partial(table.pop, key))
+        table[key] = value
+
+    def _undo_to(self, size: int) -> None:
+        assert self._undo is not None, "rows are written in a turn"
+        self._undo.append(partial(self._entries.__delitem__, slice(size, None)))
+
+    def _end_turn(self) -> None:
+        """Take out what was not kept, the last first."""
+        undo, self._undo = self._undo or [], None
+        for step in reversed(undo):
+            step()
+
+    def _check(self, rows: Rows) -> None:
         size = len(self._entries)
-        if batch.first_index != size:
-            raise StoreError(
-                f"another writer appended: expected {batch.first_index} entries, got {size}"
-            )
-        for place, entry in enumerate(batch.entries):
+        for place, entry in enumerate(rows.entries):
             if entry.index != size + place:
                 raise StoreError(f"entry {entry.index}: expected index {size + place}")
-        for row in batch.records:
+        for row in rows.records:
             identity = (row.facts.kid, row.facts.ctx, row.facts.seq)
             if identity in self._records:
                 raise StoreError(f"record of entry {row.index}: its identity is logged already")
-        for conflict in batch.conflicts:
+        for conflict in rows.conflicts:
             if _conflict_key(conflict) in self._conflicts:
                 raise StoreError(f"conflict of entry {conflict.index}: it is logged already")
-        for tile in batch.tiles:
+        for tile in rows.tiles:
             if (tile.level, tile.number) in self._tiles:
                 raise StoreError(f"tile {tile.level}/{tile.number}: it is stored already")
-        if batch.checkpoint.size in self._checkpoints:
-            raise StoreError(f"checkpoint of size {batch.checkpoint.size}: it is stored already")
+        for checkpoint in rows.checkpoints:
+            if checkpoint.size in self._checkpoints:
+                raise StoreError(f"checkpoint of size {checkpoint.size}: it is stored already")
 
 
 def _conflict_key(row: ConflictRow) -> tuple[bytes, int, int, bytes]:

@@ -7,6 +7,7 @@ seconds, and readers never wait.
 from __future__ import annotations
 
 import contextlib
+import importlib.resources
 import itertools
 import json
 import os
@@ -22,12 +23,17 @@ from wattest.errors import StoreError
 from wattest.store.passport_facts import BoardEntry, BoardFacts, Event, PassportEvent, Value, fold
 from wattest.store.sqlite_file import FileKind, explain, open_for_reading, open_for_writing
 
+
+def _layout() -> str:
+    return importlib.resources.files(__package__).joinpath("passport.sql").read_text("utf-8")
+
+
 PASSPORT = FileKind(
     what="passport",
     usual_name="passport.sqlite",
     application_id=0x77707373,  # "wpss"
     version=1,
-    schema="passport.sql",
+    layout=_layout,
     when_damaged="move the file away: a new one is begun",
 )
 

@@ -7,9 +7,9 @@ changed in a file before that is certain.
 from __future__ import annotations
 
 import contextlib
-import importlib.resources
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,8 +24,10 @@ class FileKind:
         what: its name in messages.
         usual_name: what such a file is called, for hints.
         application_id: SQLite's own mark of a file's kind, 32 bits.
-        version: of the format; another one is refused.
-        schema: file beside this module that lays out a new one.
+        version: of the format; a newer one is refused.
+        layout: gives the SQL that lays out a new one.
+        upgrades: gives, for each older version that can still be read, the SQL that makes it one
+            of this version; done when it is opened for writing.
         when_damaged: what to do about a file that does not hold together.
     """
 
@@ -33,18 +35,10 @@ class FileKind:
     usual_name: str
     application_id: int
     version: int
-    schema: str
+    layout: Callable[[], str]
     when_damaged: str
+    upgrades: Mapping[int, Callable[[], str]] = field(default_factory=dict)
 
-
-LEDGER = FileKind(
-    what="ledger",
-    usual_name="ledger.sqlite",
-    application_id=0x77617474,  # "watt"
-    version=1,
-    schema="schema.sql",
-    when_damaged="run `wattest verify` on the ledger",
-)
 
 _HEADER = b"SQLite format 3\x00"
 
@@ -63,7 +57,7 @@ _MEANINGS = (
 )
 
 
-def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind = LEDGER) -> StoreError:
+def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind) -> StoreError:
     """Make one clear line of an SQLite error.
 
     Args:
@@ -87,7 +81,7 @@ def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind = LEDG
 
 
 def open_for_writing(
-    path: Path, *, create: bool, busy_timeout_s: float, kind: FileKind = LEDGER
+    path: Path, *, create: bool, busy_timeout_s: float, kind: FileKind
 ) -> sqlite3.Connection:
     """Open, and create when missing, a file.
 
@@ -106,14 +100,14 @@ def open_for_writing(
     except sqlite3.Error as exc:
         raise explain(exc, path, "opening", kind=kind) from exc
     try:
-        is_new = _identify(connection, path, kind, create=create)
+        version = _identify(connection, path, kind, create=create)
         _use_write_ahead_log(connection, path, kind)
         connection.execute("PRAGMA synchronous = FULL")
         # Fewer, larger moves from the write-ahead log into the file: 16 MiB instead of 4.
         connection.execute("PRAGMA wal_autocheckpoint = 4096")
         connection.execute("PRAGMA trusted_schema = OFF")
-        if is_new:
-            _create(connection, kind)
+        if version != kind.version:
+            _lay_out(connection, kind)
     except sqlite3.Error as exc:
         connection.close()
         raise explain(exc, path, "opening", kind=kind) from exc
@@ -124,9 +118,7 @@ def open_for_writing(
     return connection
 
 
-def open_for_reading(
-    path: Path, *, busy_timeout_s: float, kind: FileKind = LEDGER
-) -> sqlite3.Connection:
+def open_for_reading(path: Path, *, busy_timeout_s: float, kind: FileKind) -> sqlite3.Connection:
     """Open a file without ever writing to it.
 
     Args:
@@ -214,14 +206,14 @@ def _check_path(path: Path, kind: FileKind, *, create: bool) -> None:
         )
 
 
-def _identify(connection: sqlite3.Connection, path: Path, kind: FileKind, *, create: bool) -> bool:
-    """Return whether the file is empty and may become ours; refuse foreign and newer ones."""
+def _identify(connection: sqlite3.Connection, path: Path, kind: FileKind, *, create: bool) -> int:
+    """Return the version of a file of ours, 0 of an empty one that may become ours."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables and not application_id and not version:
         if create:
-            return True
+            return 0
         raise StoreError(f"{path}: the file is empty, not a {kind.what}", hint="check the path")
     if application_id != kind.application_id:
         raise StoreError(
@@ -229,24 +221,41 @@ def _identify(connection: sqlite3.Connection, path: Path, kind: FileKind, *, cre
             f"{kind.application_id:#x}, got {application_id:#x}",
             hint=f"give the path of a {kind.usual_name}, or choose another path",
         )
-    if version != kind.version:
+    if version != kind.version and version not in kind.upgrades:
+        known = ", ".join(str(one) for one in (*sorted(kind.upgrades), kind.version))
         raise StoreError(
-            f"{path}: expected {kind.what} format {kind.version}, got {version}",
+            f"{path}: expected {kind.what} format {known}, got {version}",
             hint="use the version of wattest that wrote it, or a newer one",
         )
-    return False
+    return int(version)
 
 
-def _create(connection: sqlite3.Connection, kind: FileKind) -> None:
-    """Lay out a new file in one transaction, so that no half-made one can be left behind."""
-    schema = importlib.resources.files(__package__).joinpath(kind.schema).read_text("utf-8")
-    script = (
-        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {kind.application_id};\n"
-        f"PRAGMA user_version = {kind.version};\nCOMMIT;"
-    )
+def _lay_out(connection: sqlite3.Connection, kind: FileKind) -> None:
+    """Lay out a new file, or upgrade an older one, in one transaction: no half-made one is left.
+
+    Another program may have done so meanwhile; then nothing is left to do.
+    """
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executescript(script)
-    except sqlite3.Error:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != kind.version:
+            script = kind.upgrades[version]() if version else kind.layout()
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {kind.application_id}")
+            connection.execute(f"PRAGMA user_version = {kind.version}")
+    except BaseException:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+    connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script, which ends with a whole statement, without running it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

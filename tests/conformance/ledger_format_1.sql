@@ -1,9 +1,8 @@
--- One ledger in one file. Everything but `entry` can be derived from `entry` again; the audit does.
--- No foreign keys: the ledger writes each batch whole, and the audit compares every row with its entry.
+-- The tables of a ledger file of format 1, as they were laid out until format 2.
 
 CREATE TABLE entry (
     idx  INTEGER PRIMARY KEY,               -- from 0, without gaps
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 13),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 6),
     body BLOB NOT NULL,
     leaf BLOB NOT NULL CHECK (length(leaf) = 32)
 ) STRICT;
