@@ -5,6 +5,8 @@ Invariants:
 - No two entries of kind reading or event share an identity (kid, ctx, seq).
 - No checkpoint is signed unless it is proved consistent with the one before.
 - A failed commit leaves the stored ledger as it was, and this object usable.
+- The ledger goes on from the checkpoint kept outside of it, if there is one: a ledger that was cut
+  short, or an older copy put in its place, is refused before anything is signed.
 
 Several programs may append to one ledger: each waits for its turn, looks at what the others logged
 meanwhile, and goes on from there. They share the key that signs checkpoints.
@@ -12,10 +14,11 @@ meanwhile, and goes on from there. They share the key that signs checkpoints.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from wattest.errors import CheckpointInconsistent, ProofInvalid
+from wattest.errors import CheckpointInconsistent, ProofInvalid, StoreError
 from wattest.ledger.checkpoint import CheckpointSigner, SignedCheckpoint
 from wattest.ledger.conflict import conflict_entry, dispute_entry
 from wattest.ledger.entry import (
@@ -29,6 +32,7 @@ from wattest.ledger.entry import (
     RecordFacts,
     RecordRow,
 )
+from wattest.ledger.kept_checkpoint import CheckpointCopy, check_kept
 from wattest.ledger.proof import verify_consistency
 from wattest.ledger.store import Batch, Store, StoredCheckpoint, StoredEdge, StoredTile
 from wattest.ledger.tree import leaf_hash
@@ -51,23 +55,31 @@ class Ledger:
     Args:
         store: empty, or a ledger that this signer's key has signed.
         signer: signs one checkpoint per commit.
+        kept: the newest checkpoint outside of the store; replaced after each commit is durable.
 
     Raises:
-        StoreError: the store cannot be read.
+        StoreError: the store, or the kept checkpoint, cannot be read.
+        NoteError: the kept checkpoint is damaged.
         SignatureInvalid: the stored ledger belongs to another key or origin.
         CheckpointInconsistent: the stored tree is not the one last signed.
+        ForkFound: it does not go on from the kept checkpoint.
 
     Every other method raises CheckpointInconsistent when the store goes back behind, or away from,
     what this object has seen there.
     """
 
-    def __init__(self, store: Store, signer: CheckpointSigner) -> None:
+    def __init__(
+        self, store: Store, signer: CheckpointSigner, *, kept: CheckpointCopy | None = None
+    ) -> None:
         self._store = store
         self._signer = signer
+        self._kept = kept
         self._view = LedgerView(store, signer.verifier)
         self._last_seq: dict[tuple[bytes, int], int] = {}
         self._known = self._view.checkpoint()
         self._stale = False
+        self._copied = kept is None
+        self._check_kept()
 
     @property
     def size(self) -> int:
@@ -122,6 +134,7 @@ class Ledger:
         """
         if not entries:
             return []
+        self._copy()  # of the commit before, if that failed
         try:
             with self._store.turn() as size:
                 self._stale |= size != self._view.size
@@ -232,6 +245,20 @@ class Ledger:
         )
         self._view.settle(signed)
         self._known = signed
+        self._copied = self._kept is None
+        with contextlib.suppress(StoreError):  # what is logged is logged: the next append says so
+            self._copy()
+
+    def _check_kept(self) -> None:
+        note = None if self._kept is None else self._kept.read()
+        if self._kept is not None and note is not None:
+            check_kept(self._view, self._signer.verifier, note, where=self._kept.where)
+
+    def _copy(self) -> None:
+        """Keep the newest checkpoint outside, too, unless it is there."""
+        if self._kept is not None and self._known is not None and not self._copied:
+            self._kept.write(self._known.note)
+        self._copied = True
 
     def _check_extends_last(self, root: bytes) -> None:
         try:

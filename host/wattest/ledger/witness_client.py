@@ -100,7 +100,7 @@ def ask_to_cosign(
         if old_size > view.size or (old_size == request.old_size == newest.checkpoint.size):
             raise _fork(verifier, newest, line, old_size)
     raise LinkError(
-        f"witness {line.where}: says another size each time it is asked, {_TRIES} times"
+        f"witness {line.where}: names a size and then does not take it, {_TRIES} times"
     )
 
 
