@@ -1,0 +1,124 @@
+// The page itself: takes a file, shows each step as it ends, then what the file proves.
+
+import { make } from "./dom.js";
+import { identityOf, reportOf } from "./report.js";
+import { STEPS, missingAbilities, verifyBundle } from "./verify.js";
+
+const MARKS = { waiting: "\u00b7", running: "\u2026", passed: "\u2713", failed: "\u2717" };
+const SPOKEN = { waiting: "not checked", running: "checking", passed: "holds", failed: "broken" };
+
+const at = (id) => document.getElementById(id);
+
+function showStep(number, state, detail) {
+  const item = at(`step-${number}`);
+  item.className = state;
+  const [mark, title, text] = item.children;
+  mark.textContent = MARKS[state];
+  title.lastChild.textContent = `, ${SPOKEN[state]}`;
+  text.textContent = detail;
+}
+
+function layOutSteps() {
+  const items = STEPS.map(({ title }, i) =>
+    make(
+      "li",
+      { id: `step-${i + 1}` },
+      make("span", { class: "mark", "aria-hidden": "true" }),
+      make("span", { class: "title" }, title, make("span", { class: "hidden" })),
+      make("span", { class: "detail" }),
+    ),
+  );
+  at("steps").replaceChildren(...items);
+  STEPS.forEach((_, i) => showStep(i + 1, "waiting", ""));
+}
+
+function showVerdict(kind, title, ...lines) {
+  const box = at("verdict");
+  box.className = `verdict ${kind}`;
+  box.replaceChildren(
+    make("strong", {}, title),
+    ...lines.filter(Boolean).map((line) => make("p", {}, line)),
+  );
+}
+
+function showNotes(notes) {
+  if (notes.length === 0) return at("notes").replaceChildren();
+  const items = notes.slice(0, 20).map((note) => make("li", {}, note));
+  const more = notes.length > 20 ? [make("li", {}, `and ${notes.length - 20} more`)] : [];
+  return at("notes").replaceChildren(
+    make("div", { class: "remark" }, "Worth knowing:", make("ul", {}, ...items, ...more)),
+  );
+}
+
+function showEnd({ verdict, bundle }) {
+  const { passed, step, rule, where, message } = verdict;
+  if (passed) {
+    const what = { statement: "statement", session: "session", reading: "reading" }[verdict.form];
+    showVerdict("good", `This ${what} holds`, "All eleven checks passed.");
+    at("content").replaceChildren(...reportOf(bundle), identityOf(verdict, bundle));
+  } else {
+    const place = where ? `Where: ${where}.` : "";
+    const which = `Check ${step}, \u201c${STEPS[step - 1].title}\u201d, failed (rule ${rule}).`;
+    const advice = "Do not pay on it. Ask whoever gave you the file for a whole one.";
+    showVerdict("bad", "This file does not hold", message, place, which, advice);
+    at("content").replaceChildren();
+  }
+  showNotes(verdict.notes);
+  document.documentElement.dataset.verdict = JSON.stringify({ passed, step, rule, where, message });
+}
+
+// Let the browser draw before the next piece of work.
+function breathe() {
+  return new Promise((resolve) => {
+    setTimeout(resolve);
+  });
+}
+
+let running = 0;
+
+async function check(file) {
+  running += 1;
+  const mine = running;
+  delete document.documentElement.dataset.verdict;
+  document.body.classList.add("done");
+  at("result").hidden = false;
+  at("content").replaceChildren();
+  at("notes").replaceChildren();
+  layOutSteps();
+  showVerdict("", "Checking\u2026", file.name);
+  const missing = await missingAbilities();
+  if (missing) {
+    showVerdict("bad", "This browser cannot check the file", missing);
+    document.documentElement.dataset.verdict = JSON.stringify({ passed: false, step: 0, rule: "browser" });
+    return;
+  }
+  const data = new Uint8Array(await file.arrayBuffer());
+  await breathe();
+  const tell = (number, state, detail) => {
+    if (mine === running) showStep(number, state, detail);
+  };
+  const result = await verifyBundle(data, { toldKey: at("key").value.trim(), tell, breathe });
+  if (mine !== running) return;
+  showEnd(result);
+  at("verdict").focus();
+}
+
+function listen() {
+  const drop = at("drop");
+  at("file").addEventListener("change", ({ target }) => {
+    if (target.files.length > 0) check(target.files[0]);
+  });
+  at("key").addEventListener("change", () => {
+    if (at("file").files.length > 0) check(at("file").files[0]);
+  });
+  at("print").addEventListener("click", () => window.print());
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length > 0) check(event.dataTransfer.files[0]);
+    });
+  }
+}
+
+listen();
