@@ -199,7 +199,7 @@ class Collector:
         events: list[RunEvent] = []
         for item, outcome in zip(batch, outcomes, strict=True):
             lane = item.lane
-            lane.session.acknowledge(item.received.position, item.record.digest)
+            _acknowledge(lane, item.received, item.record)
             if isinstance(outcome, Duplicate | Conflict):
                 events.append(self._refused(lane, item.received, item.verdict, now_ms))
                 continue
@@ -289,7 +289,7 @@ class Collector:
         if not received.resent:
             return [self._refused(lane, received, verdict, now_ms)]
         if all(item.record.identity != record.identity for item in self._pending):
-            lane.session.acknowledge(received.position, record.digest)
+            _acknowledge(lane, received, record)
         return []
 
     def _hold(self, lane: _Lane, received: RecordReceived, now_ms: int) -> list[RunEvent]:
@@ -359,6 +359,10 @@ class Collector:
             root=signed.checkpoint.root,
             note=signed.note.decode(),
         )
+
+
+def _acknowledge(lane: _Lane, received: RecordReceived, record: Record) -> None:
+    lane.session.acknowledge(received.position, record.digest, record.prev)
 
 
 def _tell_stranger(lane: _Lane, hello: Hello, now_ms: int) -> list[RunEvent]:

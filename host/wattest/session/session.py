@@ -97,19 +97,20 @@ class Session:
         self._hello_retry_ms = HELLO_RETRY_MS
         self._greet(Trigger.GREET)
 
-    def acknowledge(self, position: int, digest: bytes) -> None:
+    def acknowledge(self, position: int, digest: bytes, prev: bytes | None = None) -> None:
         """Say that a record is committed to the ledger, durably.
 
         Args:
             position: place of the record, as it was received; an old place may be repeated.
             digest: SHA-256 of its bytes.
+            prev: digest of the record before it, as it states; None: unknown.
 
         What goes out is cumulative and never passes a record that is not committed. A place or
         digest that was not received in this conversation is passed over: the node sends it again.
         """
         if self._window is None:
             return
-        due = self._window.commit(position, digest)
+        due = self._window.commit(position, digest, prev)
         if due is not None:
             self._outbox.set_acknowledgement(due[0], message.ack_line(self._key, *due))
 

@@ -1,7 +1,9 @@
 """Which records were received, which are committed, and what may be acknowledged.
 
 Acknowledgements are cumulative: the node forgets everything up to the position. So the frontier
-moves only over positions whose own bytes the caller has committed, and never over a hole.
+moves only over positions whose own bytes the caller has committed, never over a hole, and only
+along the chain: a record names the one before it. Somebody who signs with a copied key can put
+another record into a place of the window; what the node itself has there is not forgotten then.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class Window:
     """
 
     def __init__(self, start: int) -> None:
+        self._start = start
         self._frontier = start
         """First position not committed."""
         self._expected = start
@@ -33,7 +36,12 @@ class Window:
         """First position the node may still send: it took our acknowledgement of those before."""
         self._early: dict[int, bytes] = {}
         self._digests: dict[int, set[bytes]] = {}
-        self._committed: dict[int, bytes] = {}
+        self._committed: dict[int, dict[bytes, bytes | None]] = {}
+        """Digests by position, each with the digest of the record before it."""
+        self._heads: set[bytes] = set()
+        """Digests committed right before the frontier; none known at the start."""
+        self._contradicted = False
+        """The node has something else in places whose chain was committed: ask it where it is."""
         self._places: dict[bytes, int] = {}
         self._acknowledged: tuple[int, bytes] | None = None
 
@@ -43,8 +51,8 @@ class Window:
 
     @property
     def has_hole(self) -> bool:
-        """Whether records wait for an earlier one."""
-        return bool(self._early)
+        """Whether records wait for an earlier one, received or committed."""
+        return bool(self._early) or self._contradicted or self._frontier in self._committed
 
     def receive(self, position: int, data: bytes) -> list[RecordReceived]:
         """Take a record; return what can be delivered in order of position."""
@@ -67,31 +75,59 @@ class Window:
 
     def _deliver(self, position: int, data: bytes) -> RecordReceived:
         content = sha256(data[:-64]).digest()
+        if self._start <= position < self._frontier - 1 and content not in self._places:
+            self._contradicted = True
         at_home = self._places.setdefault(content, position) == position
         if len(self._places) > REMEMBERED_MAX:
             del self._places[next(iter(self._places))]
-        if at_home and position >= self._frontier:
+        if at_home and position >= self._frontier - 1:
             self._digests.setdefault(position, set()).add(sha256(data).digest())
         resent = at_home and position >= self._confirmed
         return RecordReceived(position=position, data=data, resent=resent)
 
-    def commit(self, position: int, digest: bytes) -> tuple[int, bytes] | None:
+    def commit(
+        self, position: int, digest: bytes, prev: bytes | None = None
+    ) -> tuple[int, bytes] | None:
         """Note that the record of this place and digest is in the ledger, durably.
+
+        Args:
+            position: place of the record.
+            digest: SHA-256 of its bytes.
+            prev: digest of the record before it, as it states; None or zeros: any.
 
         Returns:
             Position and digest to acknowledge, or None when there is nothing to say: an earlier
             record is still missing, or these bytes do not belong to that place.
         """
-        if position < self._frontier:
+        known = digest in self._digests.get(position, ())
+        if position < self._frontier - 1 or (position < self._frontier and not known):
             return self._acknowledged or (position, digest)
-        if digest not in self._digests.get(position, ()):
+        if not known:
             return None
-        self._committed[position] = digest
-        while self._frontier in self._committed:
-            self._acknowledged = (self._frontier, self._committed.pop(self._frontier))
-            self._digests.pop(self._frontier, None)
-            self._frontier += 1
+        if position < self._frontier:
+            if self._heads and digest not in self._heads:
+                self._heads.add(digest)
+                self._acknowledged = (position, digest)
+        else:
+            self._committed.setdefault(position, {})[digest] = prev if prev and any(prev) else None
+        self._advance()
         return self._acknowledged if position < self._frontier else None
+
+    def _advance(self) -> None:
+        """Move the frontier as far as committed records follow one another."""
+        while (found := self._committed.get(self._frontier)) is not None:
+            linked = [
+                digest
+                for digest, prev in found.items()
+                if prev is None or not self._heads or prev in self._heads
+            ]
+            if not linked:
+                return
+            self._acknowledged = (self._frontier, linked[-1])
+            self._heads = set(found)
+            self._digests.pop(self._frontier - 1, None)
+            del self._committed[self._frontier]
+            self._frontier += 1
 
     def confirm(self, position: int) -> None:
         """Note that the node took our acknowledgement up to and including ``position``."""
