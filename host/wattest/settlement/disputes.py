@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 
+from wattest.errors import SettlementError
 from wattest.settlement.period import tariff_cuts
 from wattest.settlement.reading import MeteringNode, SettlementReading
-from wattest.settlement.terms import PayPerUse, Terms, Window
+from wattest.settlement.templates import PayPerUse
+from wattest.settlement.terms import Terms, Window
 from wattest.settlement.track import build_tracks
 from wattest.settlement.usage import measure
 
@@ -151,6 +154,24 @@ def between_neighbours(
     start = max((time for time in times if time < min(own)), default=min(own))
     end = min((time for time in times if time > max(own)), default=max(own))
     return Window(start_ms=start, end_ms=end) if end > start else None
+
+
+def base_counts(terms: Terms, code: str, units: Fraction) -> int:
+    """Return what a line counts for some of its units, such as kilowatt-hours.
+
+    Raises:
+        SettlementError: no such line, or less than one base count is left over.
+    """
+    line = next((line for line in terms.lines if line.code == code), None)
+    if not isinstance(line, PayPerUse):
+        raise SettlementError(f"contract {terms.contract}: line {code} counts nothing to dispute")
+    counts = units * line.quantity.base_per_unit
+    if counts.denominator != 1:
+        raise SettlementError(
+            f"line {code}: whole {Fraction(1, line.quantity.base_per_unit)} {line.quantity.unit} "
+            f"expected, got {units}"
+        )
+    return counts.numerator
 
 
 def split(counts: Mapping[int, int], part: int) -> dict[int, int]:

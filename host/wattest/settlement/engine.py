@@ -6,20 +6,30 @@ any machine. The steps:
     1. keep the readings of the contract's assets; refuse a key nobody enrolled
     2. put each key's readings into the order of their times, as points               track.py
     3. measure each asset between the ends of the period                              usage.py
-    4. apply the policy for unmetered time
-    5. price each line and round it once                                              price.py
-    6. say why the statement is only a test, if it is
+    4. apply the policy for unmetered time                                         estimate.py
+    5. scan the time each asset was up, if a line asks                         availability.py
+    6. price each line and round it once                                  price.py, templates/
+    7. say why the statement is only a test, if it is
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from wattest.errors import SettlementError
-from wattest.settlement.period import TIME_MS_MAX, active_ms, service_window, tariff_cuts
-from wattest.settlement.price import price_line
+from wattest.settlement.availability import Availability, scan
+from wattest.settlement.draw import NO_EVIDENCE, Evidence, draw_lines
+from wattest.settlement.estimate import Estimate, estimated_for, usable_estimates
+from wattest.settlement.period import (
+    TIME_MS_MAX,
+    active_ms,
+    previous_periods,
+    service_window,
+    tariff_cuts,
+)
+from wattest.settlement.price import Counted, Counts
 from wattest.settlement.quantity import Quantity
 from wattest.settlement.reading import (
     INPUT_NAMES,
@@ -28,19 +38,20 @@ from wattest.settlement.reading import (
     MeteringNode,
     SettlementReading,
 )
-from wattest.settlement.register import mean_over
 from wattest.settlement.statement import Cutoff, Line, State, Statement
 from wattest.settlement.terms import (
+    Basis,
     DayWindow,
     LineTerms,
-    PayPerUse,
+    Needs,
     Terms,
     Unmetered,
     Window,
+    find_line,
 )
 from wattest.settlement.terms_form import terms_hash
-from wattest.settlement.track import Flag, Track, build_tracks, empty_track
-from wattest.settlement.usage import Cuts, Gap, Usage, measure
+from wattest.settlement.track import Track, build_tracks, empty_track
+from wattest.settlement.usage import Cuts, Usage, measure
 
 
 def settle(
@@ -52,6 +63,7 @@ def settle(
     cutoff: Cutoff,
     generation: int = 1,
     final: bool = False,
+    estimates: Iterable[Estimate] = (),
 ) -> Statement:
     """Draw the statement of one period.
 
@@ -65,6 +77,7 @@ def settle(
         cutoff: size and root of the checkpoint that bounds the readings.
         generation: number of this run for the period, from 1.
         final: nothing later will be accepted: apply the policy for unmetered time at the ends too.
+        estimates: logged estimates; used only where the terms ask for them.
 
     Raises:
         SettlementError: a key nobody enrolled, two enrolments of one key that differ, an asset
@@ -75,25 +88,104 @@ def settle(
             f"contract {terms.contract}: a period that is not empty, before 2200, and a "
             "generation from 1 expected"
         )
-    run = _Run(
-        terms=terms,
-        period=period,
-        service=service_window(terms, period),
-        sources=_sources(terms, readings, period, nodes=nodes, cutoff=cutoff),
-        final=final,
-        measured={},
+    run = _begin(
+        terms, readings, period, nodes=nodes, cutoff=cutoff, estimates=estimates, final=final
     )
-    lines = tuple(_draw_line(run, line) for line in terms.lines)
+    counted = {line.code: _count(run, line) for line in terms.lines}
+    availability = _scan(run, run.service)
+    counts = Counts(
+        period=period,
+        lines={code: counts for code, (counts, _) in counted.items()},
+        availability=Fraction(1) if availability is None else availability.value,
+    )
+    evidence = {code: evidence for code, (_, evidence) in counted.items()}
+    lines = draw_lines(terms, counts, evidence, availability)
     return Statement(
         terms=terms,
         terms_digest=terms_hash(terms),
         period=period,
         generation=generation,
-        state=_state(run, lines),
+        state=_state(run, lines, availability),
         cutoff=cutoff,
         test_reasons=_test_reasons(run),
         lines=lines,
+        counts=counts,
+        availability=availability,
     )
+
+
+def disputable(
+    terms: Terms,
+    readings: Iterable[SettlementReading],
+    period: Window,
+    code: str,
+    within: Window,
+    *,
+    nodes: Iterable[MeteringNode],
+    cutoff: Cutoff,
+) -> dict[int, int]:
+    """Return what of a line falls into a part of its period: what a dispute of that part is about.
+
+    Args:
+        terms: of the contract.
+        readings: as ``settle`` takes them.
+        period: the settlement period.
+        code: of a line of the terms or of the statement.
+        within: the part; what of it lies outside of the period does not count.
+        nodes: as ``settle`` takes them.
+        cutoff: as ``settle`` takes it.
+
+    Returns:
+        Base counts by time-of-use window, or ms under -1 for a line about time.
+
+    Raises:
+        SettlementError: as ``settle``; no such line, or one of which nothing can be in dispute.
+    """
+    line = find_line(terms, code)
+    run = _begin(terms, readings, period, nodes=nodes, cutoff=cutoff, estimates=(), final=False)
+    start_ms = max(run.service.start_ms, within.start_ms)
+    part = Window(start_ms=start_ms, end_ms=max(start_ms, min(run.service.end_ms, within.end_ms)))
+    needs = line.needs
+    if needs.basis is Basis.QUANTITY:
+        found: dict[int, int] = {}
+        for usage in _measure(run, needs, part):
+            for label, count in usage.by_window.items():
+                found[label] = found.get(label, 0) + count
+        return found
+    if needs.basis is Basis.DOWNTIME:
+        availability = _scan(run, part)
+        return {-1: availability.down_ms if availability else 0}
+    if needs.basis is Basis.ACTIVE:
+        return {-1: active_ms(terms, part, needs.spans)}
+    raise SettlementError(f"contract {terms.contract}: nothing of line {code} can be in dispute")
+
+
+def _begin(
+    terms: Terms,
+    readings: Iterable[SettlementReading],
+    period: Window,
+    *,
+    nodes: Iterable[MeteringNode],
+    cutoff: Cutoff,
+    estimates: Iterable[Estimate],
+    final: bool,
+) -> _Run:
+    return _Run(
+        terms=terms,
+        period=period,
+        service=service_window(terms, period),
+        sources=_sources(terms, readings, period, nodes=nodes, cutoff=cutoff),
+        estimates=usable_estimates(terms, estimates, cutoff_size=cutoff.size),
+        final=final,
+        measured={},
+    )
+
+
+def _evidence_window(terms: Terms, period: Window) -> Window:
+    """Return the period, and the earlier ones that a line of it looks back to."""
+    lookback = max(line.needs.lookback for line in terms.lines)
+    before = previous_periods(terms, period, lookback)
+    return Window(start_ms=before[0].start_ms if before else period.start_ms, end_ms=period.end_ms)
 
 
 Source = tuple[MeteringNode, Track]
@@ -107,8 +199,9 @@ class _Run:
     period: Window
     service: Window
     sources: Mapping[str, Sequence[Source]]
+    estimates: Sequence[Estimate]
     final: bool
-    measured: dict[tuple[Quantity, tuple[DayWindow, ...]], tuple[Usage, ...]]
+    measured: dict[tuple[Quantity, tuple[DayWindow, ...], Window], tuple[Usage, ...]]
 
 
 def _sources(
@@ -138,7 +231,7 @@ def _sources(
             f"contract {terms.contract}: entries before the cut-off at {cutoff.size} expected, "
             f"got entry {newest}"
         )
-    tracks = build_tracks(used, terms.policy, period)
+    tracks = build_tracks(used, terms.policy, _evidence_window(terms, period))
     sources: dict[str, list[Source]] = {asset: [] for asset in terms.assets}
     for kid in sorted(wanted):
         track = tracks.get(kid) or empty_track(kid)
@@ -151,60 +244,63 @@ def _sources(
     return sources
 
 
-def _draw_line(run: _Run, line: LineTerms) -> Line:
-    active = Fraction(active_ms(run.terms, run.period), run.period.end_ms - run.period.start_ms)
-    if not isinstance(line, PayPerUse):
-        priced = price_line(run.terms, line, {}, active)
-        return Line(
-            code=line.code,
-            template="SUBSCRIPTION",
-            quantity=None,
-            metered=0,
-            estimated=0,
-            active=active,
-            parts=priced.parts,
-            exact=priced.exact,
-            minor=priced.minor,
-            usage=(),
-            flags=(),
-        )
-    usage = _measure(run, line)
+def _count(run: _Run, line: LineTerms) -> tuple[Counted, Evidence]:
+    """Meter what one line of the terms asks for, and add what its rules estimate."""
+    needs = line.needs
+    active = _active(run, run.period, needs)
+    if needs.quantity is None:
+        return Counted(active=active, by_window={}), NO_EVIDENCE
+    usage = _measure(run, needs, run.service)
+    estimate = estimated_for(
+        terms=run.terms,
+        needs=needs,
+        usage=usage,
+        logged=run.estimates,
+        cuts=_cuts(run, needs, run.service),
+        final=run.final,
+    )
     metered: dict[int, int] = {}
     for asset in usage:
         for label, count in asset.by_window.items():
             metered[label] = metered.get(label, 0) + count
-    estimated = _estimate(run, line, usage)
     if run.terms.policy.unmetered is Unmetered.EXCLUDE:
         active = _without_gaps(run, usage, active)
-    priced = price_line(run.terms, line, _add(metered, estimated), active)
-    flags = {flag for asset in usage for flag in asset.flags} | set(priced.flags)
-    if estimated:
-        flags.add(Flag.EST)
-    return Line(
-        code=line.code,
-        template="PAY_PER_USE",
-        quantity=line.quantity,
-        metered=sum(metered.values()),
-        estimated=sum(estimated.values()),
+    counted = Counted(
         active=active,
-        parts=priced.parts,
-        exact=priced.exact,
-        minor=priced.minor,
+        by_window=_add(metered, estimate.shares),
+        history=tuple(_look_back(run, needs)),
+    )
+    return counted, Evidence(
         usage=usage,
-        flags=tuple(sorted(flags)),
+        metered=sum(metered.values()),
+        estimated=sum(estimate.shares.values()),
+        logged=estimate.used,
     )
 
 
-def _measure(run: _Run, line: PayPerUse) -> tuple[Usage, ...]:
-    key = (line.quantity, line.windows)
+def _active(run: _Run, period: Window, needs: Needs) -> Fraction:
+    whole_ms = period.end_ms - period.start_ms
+    return Fraction(active_ms(run.terms, period, needs.spans), whole_ms)
+
+
+def _look_back(run: _Run, needs: Needs) -> Iterator[tuple[Fraction, int]]:
+    """Meter earlier periods; nothing is estimated in them."""
+    for period in previous_periods(run.terms, run.period, needs.lookback):
+        usage = _measure(run, needs, service_window(run.terms, period))
+        yield _active(run, period, needs), sum(asset.metered for asset in usage)
+
+
+def _measure(run: _Run, needs: Needs, window: Window) -> tuple[Usage, ...]:
+    assert needs.quantity is not None
+    key = (needs.quantity, needs.windows, window)
     if key not in run.measured:
-        cuts = _cuts(run, line)
+        cuts = _cuts(run, needs, window)
         run.measured[key] = tuple(
             measure(
                 asset,
                 run.sources[asset],
-                line.quantity,
-                run.service,
+                needs.quantity,
+                window,
                 cuts=cuts,
                 policy=run.terms.policy,
             )
@@ -213,54 +309,13 @@ def _measure(run: _Run, line: PayPerUse) -> tuple[Usage, ...]:
     return run.measured[key]
 
 
-def _cuts(run: _Run, line: PayPerUse) -> Cuts:
-    if not line.windows:
+def _cuts(run: _Run, needs: Needs, window: Window) -> Cuts:
+    if not needs.windows:
         return ()
-    return tariff_cuts(run.terms.zone, line.windows, run.service.start_ms, run.service.end_ms)
+    return tariff_cuts(run.terms.zone, needs.windows, window.start_ms, window.end_ms)
 
 
-def _estimate(run: _Run, line: PayPerUse, usage: Sequence[Usage]) -> dict[int, int]:
-    """Estimate unmetered time by time-of-use window, gap by gap in order, up to the cap.
-
-    A gap inside one key is what its register moved, pro rata to time. Any other gap is the asset's
-    mean rate over its metered time of this window. Only a final statement estimates.
-    """
-    if (
-        not run.final
-        or run.terms.policy.unmetered is not Unmetered.ESTIMATE
-        or line.quantity.is_count
-        or line.estimate_cap is None
-    ):
-        return {}
-    cap = line.estimate_cap * line.quantity.base_per_unit
-    left = cap.numerator // cap.denominator
-    cuts = _cuts(run, line)
-    shares: dict[int, int] = {}
-    for asset in usage:
-        for gap in asset.gaps:
-            span_ms = gap.end_ms - gap.start_ms
-            wanted = gap.known
-            if wanted is None:
-                wanted = mean_over(asset.metered, asset.metered_ms, span_ms)
-            granted = min(wanted, left)
-            left -= granted
-            if granted:
-                _spread(shares, gap, granted, cuts)
-    return shares
-
-
-def _spread(shares: dict[int, int], gap: Gap, count: int, cuts: Cuts) -> None:
-    """Share an estimate out to time-of-use windows pro rata to time, the remainder to the last."""
-    label = next((name for instant, name in reversed(cuts) if instant <= gap.start_ms), -1)
-    inside = [cut for cut in cuts if gap.start_ms < cut[0] < gap.end_ms]
-    done = 0
-    for instant, following in (*inside, (gap.end_ms, -1)):
-        reached = count * (instant - gap.start_ms) // (gap.end_ms - gap.start_ms)
-        shares[label] = shares.get(label, 0) + reached - done
-        done, label = reached, following
-
-
-def _add(metered: Mapping[int, int], estimated: Mapping[int, int]) -> dict[int, int]:
+def _add(metered: Mapping[int, int], estimated: Mapping[int, int]) -> dict[int, int | Fraction]:
     labels = sorted({*metered, *estimated})
     return {label: metered.get(label, 0) + estimated.get(label, 0) for label in labels}
 
@@ -272,9 +327,29 @@ def _without_gaps(run: _Run, usage: Sequence[Usage], active: Fraction) -> Fracti
     return max(Fraction(0), active - Fraction(gaps_ms, whole_ms))
 
 
-def _state(run: _Run, lines: Sequence[Line]) -> State:
+def _scan(run: _Run, window: Window) -> Availability | None:
+    """Scan the window for the time the assets were up, if any line asks."""
+    terms = run.terms
+    if not terms.uses_availability:
+        return None
+    return scan(
+        (*terms.maintenance, *terms.pauses),
+        window,
+        {asset: [track for _, track in pairs] for asset, pairs in run.sources.items()},
+        coverage_ms=terms.policy.coverage_ms,
+        max_unknown=terms.policy.max_unknown,
+    )
+
+
+def _state(run: _Run, lines: Sequence[Line], availability: Availability | None) -> State:
     if run.final:
         return State.FINAL
+    for asset_time in availability.assets if availability else ():
+        unknown = asset_time.unknown
+        if unknown and (
+            unknown[0][0] == run.service.start_ms or unknown[-1][1] == run.service.end_ms
+        ):
+            return State.PROVISIONAL
     for line in lines:
         for asset in line.usage:
             if asset.gaps and (

@@ -25,7 +25,8 @@ from wattest.settlement.reading import MeteringNode, SettlementReading, node_of_
 from wattest.settlement.recompute import recompute
 from wattest.settlement.render import read_statement
 from wattest.settlement.statement import Statement
-from wattest.settlement.terms import PayPerUse, Terms, Window
+from wattest.settlement.templates import PayPerUse
+from wattest.settlement.terms import Terms, Window
 from wattest.settlement.terms_form import terms_from_cbor, terms_hash
 from wattest.wire import (
     Agreement,
@@ -161,6 +162,12 @@ class AccountsFold:
                 quantity=None,
             )
             take_dispute(contract, case, digest)
+
+
+def problems(fold: AccountsFold) -> list[tuple[int, str]]:
+    """Return ``(entry, why it moved nothing)`` of every contract and of none, in order."""
+    found = [item for contract in fold.contracts.values() for item in contract.problems]
+    return sorted([*fold.problems, *found])
 
 
 class LoggedEvidence:

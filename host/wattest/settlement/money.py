@@ -70,6 +70,17 @@ def decimal_text(value: Fraction | int) -> str:
     raise ValueError(f"finite decimal expected, got {exact}")
 
 
+def number_text(value: Fraction) -> str:
+    """Write a rational as the shortest decimal if it has one of 30 places or less, else exactly.
+
+    ``"0.085"``, ``"9/146"``.
+    """
+    try:
+        return decimal_text(value)
+    except ValueError:
+        return exact_text(value)
+
+
 def exact_text(value: Fraction) -> str:
     """Write any rational exactly: ``"3/8"``, ``"120"``; no loss, whatever its size."""
     return str(value)

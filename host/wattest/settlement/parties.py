@@ -7,4 +7,6 @@ from wattest.settlement.terms import Terms
 
 def parties_of(terms: Terms) -> dict[str, bytes | None]:
     """Return everybody who may act in a contract, with the public key the terms pin, or None."""
-    return dict.fromkeys((terms.seller, terms.buyer))
+    names = (terms.seller, terms.buyer, *terms.brokers, terms.arbiter)
+    pins = dict(terms.party_keys)
+    return {name: pins.get(name) for name in names if name is not None}

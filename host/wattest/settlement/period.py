@@ -7,6 +7,7 @@ table. A calendar day may have 23 or 25 hours: March 2026 in Europe/Berlin has 7
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from wattest.errors import ConfigError, SettlementError
 from wattest.settlement.terms import (
     CalendarPeriods,
     DayWindow,
+    FixedPeriods,
     PeriodUnit,
     Terms,
     Window,
@@ -99,14 +101,61 @@ def service_window(terms: Terms, period: Window) -> Window:
     return Window(start_ms=start, end_ms=max(start, end))
 
 
-def active_ms(terms: Terms, period: Window) -> int:
-    """Return how long the contract is in force and not paused in a period, ms."""
+def active_ms(terms: Terms, period: Window, spans: Sequence[Window] | None = None) -> int:
+    """Return how long the contract is in force and not paused in a period, ms.
+
+    Args:
+        terms: of the contract.
+        period: the settlement period.
+        spans: only time in one of these counts, ascending, apart; ``None``: all.
+    """
     service = service_window(terms, period)
-    paused = sum(
-        max(0, min(service.end_ms, pause.end_ms) - max(service.start_ms, pause.start_ms))
-        for pause in terms.pauses
+    total = 0
+    for span in (service,) if spans is None else spans:
+        start, end = max(service.start_ms, span.start_ms), min(service.end_ms, span.end_ms)
+        total += max(0, end - start) - overlap_ms(terms.pauses, start, end)
+    return total
+
+
+def overlap_ms(windows: Iterable[Window], start_ms: int, end_ms: int) -> int:
+    """Return how much of ``[start_ms, end_ms)`` lies in windows that are apart, ms."""
+    return sum(
+        max(0, min(end_ms, window.end_ms) - max(start_ms, window.start_ms)) for window in windows
     )
-    return service.end_ms - service.start_ms - paused
+
+
+def previous_periods(terms: Terms, period: Window, count: int) -> tuple[Window, ...]:
+    """Return up to ``count`` periods before one, ascending, none from before the contract."""
+    first_ms = terms.start_ms or 0
+    if isinstance(terms.period, FixedPeriods):
+        first_ms = max(first_ms, terms.period.start_ms)
+    found: list[Window] = []
+    while len(found) < count:
+        end_ms = found[-1].start_ms if found else period.start_ms
+        if end_ms <= first_ms:
+            break
+        found.append(period_at(terms, end_ms - 1))
+    return tuple(reversed(found))
+
+
+def periods_ended(terms: Terms, from_ms: int, until_ms: int, *, limit: int) -> int:
+    """Count the periods, from the one that holds an instant, that end by another instant.
+
+    Args:
+        terms: of the contract.
+        from_ms: the first period counted holds it.
+        until_ms: the last period counted ends at it or before.
+        limit: no more than this are counted.
+    """
+    if isinstance(terms.period, FixedPeriods):
+        from_ms = max(from_ms, terms.period.start_ms)
+    count = 0
+    while count < limit:
+        end_ms = period_at(terms, from_ms).end_ms
+        if end_ms > until_ms:
+            break
+        count, from_ms = count + 1, end_ms
+    return count
 
 
 @lru_cache(maxsize=256)

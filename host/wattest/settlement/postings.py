@@ -21,11 +21,12 @@ from typing import Any
 
 from wattest.errors import SettlementError
 from wattest.settlement.accounts import CASH, DEPOSIT, DUE, ESCROW, INCOME
+from wattest.settlement.amounts import Amounts
 from wattest.settlement.contract_account import ContractAccount, PeriodAccount
 from wattest.settlement.disputes import EXPIRY_PERIODS, Claim, DisputeCase, DisputeState, split
 from wattest.settlement.movements import NO_HOLD, RESERVE, FeeKey, Key, LineKey, Moves
 from wattest.settlement.period import period_at
-from wattest.settlement.revision import Amounts, Extremes, amounts_of, amounts_without
+from wattest.settlement.revision import Extremes, amounts_of, amounts_without
 from wattest.settlement.terms import Terms, Window
 from wattest.wire import cbor
 

@@ -16,6 +16,7 @@ from wattest.wire.record import EventKind, Record
 
 CTX_FISCAL, CTX_TRANSACTION, CTX_EVENT = 0, 1, 2
 KIND_REAL, KIND_EMULATED, KIND_BENCH = 0, 1, 2
+RELAY_OPEN, RELAY_CLOSED = 0, 1
 KIND_NAMES = ("real", "emulated", "bench")
 INPUT_NAMES = ("sensor", "injected", "stimulus")
 
@@ -37,6 +38,7 @@ class SettlementReading:
         input: worst input since the record before: 0 sensor, 1 injected, 2 stimulus board.
         input_after: input from this record on.
         tx: reason of a transaction reading, else ``""``.
+        relay: what a relay event says: 0 open, 1 closed; ``None`` in any other record.
         index: entry of the ledger.
         payload_digest: SHA-256 of the record without its signature, 32 bytes.
     """
@@ -55,6 +57,7 @@ class SettlementReading:
     input: int = 0
     input_after: int = 0
     tx: str = ""
+    relay: int | None = None
 
     @property
     def identity(self) -> tuple[bytes, int, int]:
@@ -110,6 +113,9 @@ def reading_of_record(
     event = record.event
     if event is not None and event.kind == EventKind.INPUT:
         before, after = max(before, event.fields[2], event.fields[3]), event.fields[3]
+    relay = None
+    if event is not None and event.kind == EventKind.RELAY:
+        relay = event.fields[2]
     return SettlementReading(
         kid=record.kid,
         ctx=int(record.ctx),
@@ -126,6 +132,7 @@ def reading_of_record(
         input=before,
         input_after=after,
         tx=record.tx or "",
+        relay=relay,
         index=index,
         payload_digest=record.content_digest,
     )

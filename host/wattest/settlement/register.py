@@ -20,10 +20,11 @@ from enum import StrEnum
 from fractions import Fraction
 from operator import le
 
+from wattest.settlement.flags import Flag
 from wattest.settlement.quantity import Quantity
 from wattest.settlement.reading import MeteringNode, SettlementReading
 from wattest.settlement.terms import InputPolicy, Policy
-from wattest.settlement.track import Flag, Track
+from wattest.settlement.track import Track
 
 _MS_PER_H = 3_600_000
 
@@ -105,7 +106,7 @@ def read_register(
     obis = quantity.obis
     raw = [point.registers.get(obis, -1) for point in track.points]
     points, times, tainted = track.points, track.times, track.tainted
-    if -1 in raw:
+    if raw and min(raw) < 0:
         kept = [i for i, value in enumerate(raw) if value >= 0]
         tainted = _merge(tainted, kept)
         points = tuple(points[i] for i in kept)

@@ -8,15 +8,15 @@ logged statement can be shown without pricing it again. Amounts are decimal stri
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from wattest.errors import CborError, SettlementError
+from wattest.settlement.flags import Flag
 from wattest.settlement.money import decimal_text, format_minor, parse_exact
 from wattest.settlement.period import format_instant
 from wattest.settlement.statement import STATEMENT_FORMAT
-from wattest.settlement.track import Flag
 from wattest.wire import cbor
 
 _WIDTH = 78
@@ -37,6 +37,9 @@ NOTES: Mapping[Flag, str] = {
     Flag.OVERLAP: "two keys metered one asset at once; the time is counted once",
     Flag.MINIMUM: "the least amount of the terms applies",
     Flag.MAXIMUM: "the largest amount of the terms applies",
+    Flag.CREDIT_CAP: "a reduction stopped at the largest one of the terms",
+    Flag.UNKNOWN: "some time no record says whether the asset was up",
+    Flag.UNKNOWN_DOWN: "more such time than the terms allow; the rest counts as down",
 }
 """What each flag says to a person."""
 
@@ -62,18 +65,32 @@ def statement_json(document: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = _plain(document)
     result["period"] = [format_instant(time_ms) for time_ms in document["period"]]
     result["total"] = format_minor(document["total"], scale)
+    result["payouts"] = _money(document["payouts"], scale)
+    for asset in result.get("availability", {}).get("assets", ()):
+        asset["down"], asset["unknown"] = _spans(asset["down"]), _spans(asset["unknown"])
     for line, source in zip(result["lines"], document["lines"], strict=True):
         line["amount"] = format_minor(source["amount"], scale)
+        line["payees"] = _money(source["payees"], scale)
+        if "recognised" in source:
+            line["recognised"] = format_minor(source["recognised"], scale)
+        for estimate in line.get("logged", ()):
+            estimate["window"] = [format_instant(time_ms) for time_ms in estimate["window"]]
         for usage in line.get("usage", ()):
-            usage["unmetered"] = [
-                [format_instant(start), format_instant(end)] for start, end in usage["unmetered"]
-            ]
+            usage["unmetered"] = _spans(usage["unmetered"])
             for end in _ends(usage):
                 end["time"] = format_instant(end["time"])
                 for ref in end["records"]:
                     ref["time"] = format_instant(ref["time"])
     result["digest"] = hashlib.sha256(cbor.encode(dict(document))).hexdigest()
     return result
+
+
+def _money(shares: Sequence[Sequence[Any]], scale: int) -> list[list[str]]:
+    return [[party, format_minor(minor, scale)] for party, minor in shares]
+
+
+def _spans(spans: Sequence[Sequence[int]]) -> list[list[str]]:
+    return [[format_instant(start), format_instant(end)] for start, end in spans]
 
 
 def _ends(usage: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -119,21 +136,32 @@ def _body(document: Mapping[str, Any]) -> Iterator[str]:
     currency, scale = document["currency"], document["scale"]
     for line in document["lines"]:
         yield _row(line["code"], f"{format_minor(line['amount'], scale)} {currency}")
-        unit = line.get("unit", "of the period")
         for part in line["parts"]:
+            unit = _unit(line, part)
             name = f"{part['window']} tier {part['tier']}" if part["tier"] else part["window"]
             yield (
-                f"  {name.strip():<18}{_approximate(part['quantity']):>16} {unit}"
-                f" x {part['price']} = {_approximate(part['amount'])}"
+                f"  {name.strip():<18}{_approximate(part['quantity']):>16}{unit}"
+                f" x {_price(part['price'])} = {_approximate(part['amount'])}"
             )
+        if "metric" in line:
+            yield f"  performance {_approximate(line['metric'])}"
+        if line["payer"] != document["buyer"]:
+            for party, minor in line["payees"]:
+                yield f"  {line['payer']} pays {format_minor(minor, scale)} to {party}"
         if line.get("estimated"):
             share = Fraction(line["estimated"], line["base_per_unit"])
-            yield f"  of which estimated {decimal_text(share)} {unit}"
+            yield f"  of which estimated {decimal_text(share)} {line['unit']}"
         for usage in line.get("usage", ()):
             yield from _evidence(usage, line)
         for flag in line["flags"]:
             yield f"  {flag}: {NOTES[Flag(flag)]}"
         yield ""
+
+
+def _unit(line: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    if "unit" in line:
+        return f" {line['unit']}"
+    return " of the period" if part["quantity"] == line["active"] else ""
 
 
 def _evidence(usage: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:
@@ -151,7 +179,7 @@ def _evidence(usage: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str
         yield f"  {usage['asset']}: no records"
     gaps_ms = sum(end - start for start, end in usage["unmetered"])
     if gaps_ms:
-        yield f"    {_grouped((gaps_ms + 999) // 1000)} s covered by no record"
+        yield f"    {_seconds(gaps_ms)} s covered by no record"
     if usage["excluded"]:
         left_out = _approximate(str(Fraction(usage["excluded"], base)))
         yield f"    {left_out} {unit} did not come from the sensor and are left out"
@@ -164,8 +192,19 @@ def _end(end: Mapping[str, Any]) -> str:
 
 
 def _foot(document: Mapping[str, Any]) -> Iterator[str]:
-    total = format_minor(document["total"], document["scale"])
-    yield _row("TOTAL", f"{total} {document['currency']}")
+    scale, currency = document["scale"], document["currency"]
+    if "availability" in document:
+        found = document["availability"]
+        yield f"availability {_approximate(found['value'])}"
+        yield (
+            f"  {_seconds(found['up'])} s up, {_seconds(found['down'])} s down, "
+            f"{_seconds(found['unknown'])} s unknown"
+        )
+        yield ""
+    yield _row("TOTAL", f"{format_minor(document['total'], scale)} {currency}")
+    if len(document["payouts"]) > 1:
+        for party, minor in document["payouts"]:
+            yield _row(f"  to {party}", f"{format_minor(minor, scale)} {currency}")
     for reason in document["test_reasons"]:
         yield f"TEST because {reason}"
 
@@ -182,6 +221,16 @@ def _approximate(exact: str) -> str:
     text = format_minor(-whole if scaled < 0 else whole, _PLACES)
     text = text.rstrip("0").rstrip(".")
     return text if scaled.denominator == 1 else f"{text}..."
+
+
+def _price(text: str) -> str:
+    """Show a price as a decimal; only one without end is a fraction."""
+    return _approximate(text) if "/" in text else text
+
+
+def _seconds(ms: int) -> str:
+    """Whole seconds, rounded up: no unmetered time looks like none."""
+    return _grouped((ms + 999) // 1000)
 
 
 def _grouped(number: int) -> str:

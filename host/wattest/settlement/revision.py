@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from wattest.errors import SettlementError
-from wattest.settlement.price import price_line
-from wattest.settlement.statement import Line, Statement
-from wattest.settlement.terms import PayPerUse
+from wattest.settlement.amounts import Amounts, amounts_with
+from wattest.settlement.statement import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +53,6 @@ class Resolution:
 
     posted: int
     voided: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
-    """What a statement makes the buyer pay, and who gets it.
-
-    Args:
-        lines: ``(code, minor units)`` of the lines the buyer pays; they sum to the total.
-        payouts: ``(party, minor units)``; they sum to the total too.
-    """
-
-    lines: tuple[tuple[str, int], ...]
-    payouts: tuple[tuple[str, int], ...]
-
-    @property
-    def total(self) -> int:
-        """What the buyer owes, minor units."""
-        return sum(minor for _, minor in self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +109,11 @@ def dispute(statement: Statement, code: str, disputed: int) -> Dispute:
 
     Args:
         statement: with the line in question.
-        code: of a pay-per-use line without time-of-use windows.
+        code: of a line that bills a metered quantity.
         disputed: base counts in dispute, 0 to what the line bills.
 
     Raises:
-        SettlementError: no such line, or another quantity.
+        SettlementError: no such line, or more than it bills.
     """
     low = _amount_without(statement, code, disputed)
     high = _amount_without(statement, code, 0)
@@ -162,49 +142,11 @@ def amounts_without(statement: Statement, removed: Mapping[str, Mapping[int, int
             taken out.
 
     Raises:
-        SettlementError: a line that bills no quantity.
+        SettlementError: a line of which nothing can be in dispute.
     """
-    known = {line.code: line.minor for line in statement.lines}
-    for code, counts in removed.items():
-        line, terms = _find(statement, code)
-        left = {
-            label: max(0, count - counts.get(label, 0))
-            for label, count in billed_by_window(line, terms).items()
-        }
-        known[code] = price_line(statement.terms, terms, left, line.active).minor
-    lines = tuple(known.items())
-    total = sum(minor for _, minor in lines)
-    return Amounts(lines=lines, payouts=((statement.terms.seller, total),))
-
-
-def billed_by_window(line: Line, terms: PayPerUse) -> dict[int, int]:
-    """Return the billed base counts of a line by time-of-use window, -1 outside of all."""
-    labels = {window.name: number for number, window in enumerate(terms.windows)}
-    billed: dict[int, int] = {}
-    for part in line.parts:
-        label = labels.get(part.window, -1)
-        counts = part.quantity * terms.quantity.base_per_unit
-        billed[label] = billed.get(label, 0) + counts.numerator
-    return billed
+    return amounts_with(statement, removed, clip=True)
 
 
 def _amount_without(statement: Statement, code: str, count: int) -> int:
-    """Price a line again with ``count`` base counts less."""
-    line, terms = _find(statement, code)
-    billed = line.metered + line.estimated
-    if terms.windows or not 0 <= count <= billed:
-        raise SettlementError(
-            f"line {code}: 0 to {billed} base counts of a line without windows expected, "
-            f"got {count}"
-        )
-    active: Fraction = line.active
-    return price_line(statement.terms, terms, {-1: billed - count}, active).minor
-
-
-def _find(statement: Statement, code: str) -> tuple[Line, PayPerUse]:
-    for line, terms in zip(statement.lines, statement.terms.lines, strict=True):
-        if line.code == code and isinstance(terms, PayPerUse):
-            return line, terms
-    raise SettlementError(
-        f"contract {statement.contract}: a pay-per-use line expected, got {code!r}"
-    )
+    """Return what the buyer owes with ``count`` base counts of a line less."""
+    return amounts_with(statement, {code: count}).total

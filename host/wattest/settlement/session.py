@@ -14,7 +14,8 @@ from wattest.errors import SettlementError
 from wattest.settlement.engine import settle
 from wattest.settlement.reading import INPUT_NAMES, MeteringNode, SettlementReading
 from wattest.settlement.statement import Cutoff, Statement
-from wattest.settlement.terms import PayPerUse, Terms, Window
+from wattest.settlement.templates import PayPerUse
+from wattest.settlement.terms import Terms, Window
 from wattest.wire.record import Ctx, Record
 
 SIGNATURE_KEY = 25

@@ -17,16 +17,19 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from wattest.settlement.money import decimal_text, exact_text, format_minor
-from wattest.settlement.price import Part
+from wattest.settlement.availability import Availability
+from wattest.settlement.estimate import Estimate
+from wattest.settlement.flags import Flag
+from wattest.settlement.line import Part
+from wattest.settlement.money import exact_text, format_minor, number_text
+from wattest.settlement.price import Counts, payouts_of, total_of
 from wattest.settlement.quantity import Quantity
 from wattest.settlement.terms import Terms, Window
-from wattest.settlement.track import Flag
 from wattest.settlement.usage import End, KeyEvidence, RecordRef, Usage
 from wattest.wire import cbor
 
-STATEMENT_FORMAT = "wattest-statement/1"
-ENGINE_VERSION = 1
+STATEMENT_FORMAT = "wattest-statement/2"
+ENGINE_VERSION = 2
 """Grows whenever equal inputs may give other bytes."""
 
 _PLACE_KEYS = ("cutoff", "generation")
@@ -56,28 +59,46 @@ class Line:
     """One line of a statement.
 
     Args:
-        code: from the terms.
-        template: ``SUBSCRIPTION`` or ``PAY_PER_USE``.
-        quantity: what was counted; ``None`` on a subscription.
+        code: from the terms, with a suffix where a template draws several lines.
+        line: code of the line of the terms.
+        template: of the line of the terms.
+        quantity: what was counted; ``None`` on a line that nothing is counted for.
         metered: base counts the readings prove, all assets.
-        estimated: base counts added by the terms' rule for unmetered time.
-        active: active share of the period that minimum, maximum or subscription used.
+        estimated: base counts added for unmetered time.
+        by_window: ``(time-of-use window, base counts)`` that were priced, -1 outside of all.
+        history: ``(active share, base counts)`` of earlier periods that were looked back to.
+        logged: logged estimates and the base counts granted to them.
+        active: active share of the period it was priced with.
         parts: how the amount came about.
         exact: the amount before rounding, major units.
-        minor: the amount, minor units.
-        usage: evidence by asset; empty on a subscription.
+        minor: the amount, minor units; a credit is negative.
+        payer: party that pays it.
+        payees: ``(party, minor units)`` of those it goes to; their sum is ``minor``.
+        metric: the measure of performance that chose the price, or ``None``.
+        once: it falls due once in the life of the contract.
+        recognised: minor units of a spread amount that belong to this period, or ``None``.
+        usage: evidence by asset; empty where nothing is counted.
         flags: ascending, each once.
     """
 
     code: str
+    line: str
     template: str
     quantity: Quantity | None
     metered: int
     estimated: int
+    by_window: tuple[tuple[int, int | Fraction], ...]
+    history: tuple[tuple[Fraction, int | Fraction], ...]
+    logged: tuple[tuple[Estimate, int], ...]
     active: Fraction
     parts: tuple[Part, ...]
     exact: Fraction
     minor: int
+    payer: str
+    payees: tuple[tuple[str, int], ...]
+    metric: Fraction | None
+    once: bool
+    recognised: int | None
     usage: tuple[Usage, ...]
     flags: tuple[Flag, ...]
 
@@ -96,6 +117,8 @@ class Statement:
         cutoff: bound of the evidence.
         test_reasons: why it is no claim for money; empty for a real one. Ascending.
         lines: in the order of the terms.
+        counts: what the lines were priced with.
+        availability: the time the assets were up, or ``None`` where no line asks.
     """
 
     terms: Terms
@@ -106,6 +129,8 @@ class Statement:
     cutoff: Cutoff
     test_reasons: tuple[str, ...]
     lines: tuple[Line, ...]
+    counts: Counts
+    availability: Availability | None
 
     @property
     def contract(self) -> str:
@@ -124,13 +149,18 @@ class Statement:
 
     @property
     def total_minor(self) -> int:
-        """Sum of the rounded lines, minor units."""
-        return sum(line.minor for line in self.lines)
+        """What the buyer owes: the sum of the rounded lines the buyer pays, minor units."""
+        return total_of(self.terms, self.lines)
 
     @property
     def total(self) -> str:
-        """Sum of the rounded lines as a decimal string of the currency."""
+        """What the buyer owes as a decimal string of the currency."""
         return format_minor(self.total_minor, self.terms.scale)
+
+    @property
+    def payouts(self) -> tuple[tuple[str, int], ...]:
+        """Who gets how many minor units of the total: the seller, then brokers by name."""
+        return payouts_of(self.terms, self.lines)
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -160,7 +190,7 @@ class Statement:
 
     def to_document(self) -> dict[str, Any]:
         """Return the statement as the map that is encoded."""
-        return {
+        document = {
             "format": STATEMENT_FORMAT,
             "engine": ENGINE_VERSION,
             "contract": self.terms.contract,
@@ -179,19 +209,36 @@ class Statement:
             "test_reasons": list(self.test_reasons),
             "lines": [_line(line, places=True) for line in self.lines],
             "total": self.total_minor,
+            "payouts": [[party, minor] for party, minor in self.payouts],
         }
+        if self.availability is not None:
+            document["availability"] = _availability(self.availability)
+        return document
 
 
 def _line(line: Line, *, places: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "code": line.code,
+        "line": line.line,
         "template": line.template,
         "active": exact_text(line.active),
         "parts": [_part(part) for part in line.parts],
         "exact": exact_text(line.exact),
         "amount": line.minor,
+        "payer": line.payer,
+        "payees": [[party, minor] for party, minor in line.payees],
         "flags": [flag.value for flag in line.flags],
     }
+    if line.metric is not None:
+        document["metric"] = exact_text(line.metric)
+    if line.once:
+        document["once"] = True
+    if line.recognised is not None:
+        document["recognised"] = line.recognised
+    if line.history:
+        document["history"] = [[exact_text(active), count] for active, count in line.history]
+    if line.logged:
+        document["logged"] = [_logged(*item, places=places) for item in line.logged]
     if line.quantity is not None:
         document |= {
             "quantity": line.quantity.name,
@@ -199,9 +246,44 @@ def _line(line: Line, *, places: bool) -> dict[str, Any]:
             "base_per_unit": line.quantity.base_per_unit,
             "metered": line.metered,
             "estimated": line.estimated,
+            "by_window": [[window, count] for window, count in line.by_window],
             "usage": [_usage(usage, places=places) for usage in line.usage],
         }
     return document
+
+
+def _logged(estimate: Estimate, granted: int, *, places: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "asset": estimate.asset,
+        "window": [estimate.start_ms, estimate.end_ms],
+        "count": estimate.count,
+        "granted": granted,
+    }
+    if places:
+        document["index"] = estimate.index
+    return document
+
+
+def _availability(availability: Availability) -> dict[str, Any]:
+    return {
+        "value": exact_text(availability.value),
+        "left_out": exact_text(availability.left_out),
+        "base": availability.base_ms,
+        "up": availability.up_ms,
+        "down": availability.down_ms,
+        "unknown": availability.unknown_ms,
+        "assets": [
+            {
+                "asset": asset.asset,
+                "base": asset.base_ms,
+                "excluded": asset.excluded_ms,
+                "up": asset.up_ms,
+                "down": [list(span) for span in asset.down],
+                "unknown": [list(span) for span in asset.unknown],
+            }
+            for asset in availability.assets
+        ],
+    }
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -209,7 +291,7 @@ def _part(part: Part) -> dict[str, Any]:
         "window": part.window,
         "tier": part.tier,
         "quantity": exact_text(part.quantity),
-        "price": decimal_text(part.price),
+        "price": number_text(part.price),
         "amount": exact_text(part.amount),
     }
 

@@ -7,10 +7,14 @@ ever was one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any, Protocol
 
+from wattest.errors import SettlementError
+from wattest.settlement.line import Piece
 from wattest.settlement.money import Rounding
 from wattest.settlement.quantity import Quantity
 
@@ -51,6 +55,15 @@ class StatusPolicy(StrEnum):
     ACCEPT = "accept"
     EXCLUDE = "exclude"
     """Not used as a point of the register; its energy shows in the next good reading."""
+
+
+class Estimates(StrEnum):
+    """Where an estimate of unmetered time comes from."""
+
+    RULE = "rule"
+    """From the asset's own readings, by the rule of the engine."""
+    LOGGED = "logged"
+    """Only from estimates that the ledger holds."""
 
 
 class PeriodUnit(StrEnum):
@@ -103,6 +116,11 @@ class Policy:
         input: for energy that did not come from the sensor.
         status: for readings with a bad status.
         tolerance: slack on the largest plausible delta, a fraction of it.
+        estimates: where an estimate comes from.
+        coverage_ms: how long before itself a record says whether the asset was up.
+        max_unknown: share of the time that availability may leave out because nobody knows.
+        cutoff_delay_ms: how long after its end a period waits for records.
+        final_after_ms: how long after its end a period accepts late records.
     """
 
     max_gap_ms: int = 3_600_000
@@ -111,6 +129,11 @@ class Policy:
     input: InputPolicy = InputPolicy.SENSOR
     status: StatusPolicy = StatusPolicy.ACCEPT
     tolerance: Fraction = Fraction(1, 10)
+    estimates: Estimates = Estimates.RULE
+    coverage_ms: int = 900_000
+    max_unknown: Fraction = Fraction(1, 20)
+    cutoff_delay_ms: int = 3_600_000
+    final_after_ms: int = 30 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,45 +176,109 @@ class DayWindow:
         return minute < self.end_min and (weekday - 1) % 7 in self.days
 
 
+class Basis(StrEnum):
+    """What of a line can be in dispute, and in which counts."""
+
+    QUANTITY = "quantity"
+    """Part of the metered quantity, base counts."""
+    DOWNTIME = "downtime"
+    """Part of the time that counts as down, ms over all assets."""
+    ACTIVE = "active"
+    """Part of the active time, ms: a pause."""
+    NOTHING = "nothing"
+    """The line follows others, or nothing that is metered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """A fixed amount for a whole period, pro rata to its active time.
+class Needs:
+    """What a line wants to be given before it can be priced.
 
     Args:
-        code: names the line on the statement.
-        amount: for a full period, major units.
-    """
-
-    code: str
-    amount: Fraction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayPerUse:
-    """A price for each unit of a counted quantity.
-
-    Args:
-        code: names the line on the statement.
-        quantity: what is counted.
-        tiers: prices outside of every time-of-use window; the last has no end.
-        windows: time-of-use windows, the first that covers an instant wins.
-        minimum: least amount for a full period, or ``None``.
-        maximum: largest amount for a full period, or ``None``.
-        prorate_bounds: minimum and maximum shrink with the active time.
+        quantity: what is metered, or ``None``.
+        windows: time-of-use windows that share it out.
         estimate_cap: most that may be estimated in a period over all assets, price units.
+        availability: it looks at the time its assets were up.
+        spans: windows of its own that its active time lies in; ``None``: the whole contract.
+        lookback: how many earlier periods must be metered too.
+        basis: what of it can be in dispute.
+        suffixes: of the codes of the lines it draws on a statement.
+        parties: paid by the seller out of what the buyer pays.
+        deposit: held from the begin of the contract to its end, major units.
+        follows: it is priced by the net of the lines before it and must come after all of them.
     """
 
-    code: str
-    quantity: Quantity
-    tiers: tuple[Tier, ...]
+    quantity: Quantity | None = None
     windows: tuple[DayWindow, ...] = ()
-    minimum: Fraction | None = None
-    maximum: Fraction | None = None
-    prorate_bounds: bool = True
     estimate_cap: Fraction | None = None
+    availability: bool = False
+    spans: tuple[Window, ...] | None = None
+    lookback: int = 0
+    basis: Basis = Basis.NOTHING
+    suffixes: tuple[str, ...] = ("",)
+    parties: tuple[str, ...] = ()
+    deposit: Fraction = Fraction(0)
+    follows: bool = False
 
 
-LineTerms = Subscription | PayPerUse
+class LineTerms(Protocol):
+    """One line of a contract; ``templates`` holds one class for each kind."""
+
+    @property
+    def template(self) -> str:
+        """Name of the kind, such as ``PAY_PER_USE``."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """Names the line on the statement."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """What it wants to be given."""
+        ...
+
+    def form(self) -> dict[str, Any]:
+        """Return its keys in canonical terms, ``template`` and ``code`` left out."""
+        ...
+
+    def price(self, given: Given) -> tuple[Piece, ...]:
+        """Return what it draws on a statement, one piece for each of its suffixes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeCycle:
+    """What an asset costs its seller over its life, for a page that explains the contract.
+
+    Args:
+        development: once, major units.
+        delivery: once.
+        operation: each settlement period.
+        maintenance: each settlement period.
+        disposal: once.
+        periods: settlement periods that what is spent once is spread over, >= 1.
+    """
+
+    development: Fraction
+    delivery: Fraction
+    operation: Fraction
+    maintenance: Fraction
+    disposal: Fraction
+    periods: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessTerms:
+    """Who must have cosigned a checkpoint before money rests on it.
+
+    Args:
+        threshold: how many of the keys, 1 to their number.
+        keys: verifier keys of witnesses, as C2SP signed notes write them; ascending.
+    """
+
+    threshold: int
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +301,12 @@ class Terms:
         pauses: windows that do not count as active, ascending, apart from each other.
         policy: for evidence that is not perfect.
         lines: at least one; codes differ.
+        maintenance: windows that availability leaves out, ascending, apart from each other.
+        ended_by: who ended the contract at ``end_ms``: ``seller``, ``buyer``, or ``None``.
+        arbiter: whose resolution of a dispute stands alone, or ``None``.
+        party_keys: ``(party, public key)`` the parties sign with, x || y, 64 bytes; ascending.
+        witness: whose cosignatures the evidence needs, or ``None``.
+        life_cycle: for a page that explains the contract, or ``None``.
     """
 
     contract: str
@@ -231,3 +324,65 @@ class Terms:
     pauses: tuple[Window, ...]
     policy: Policy
     lines: tuple[LineTerms, ...]
+    maintenance: tuple[Window, ...] = ()
+    ended_by: str | None = None
+    arbiter: str | None = None
+    party_keys: tuple[tuple[str, bytes], ...] = ()
+    witness: WitnessTerms | None = None
+    life_cycle: LifeCycle | None = None
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """Parties the seller pays out of what the buyer pays, ascending, each once."""
+        return tuple(sorted({name for line in self.lines for name in line.needs.parties}))
+
+    @property
+    def uses_availability(self) -> bool:
+        """Whether any line looks at the time the assets were up."""
+        return any(line.needs.availability for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a line is priced with.
+
+    Args:
+        terms: for scale, rounding and the contract's own dates.
+        period: the settlement period; ``None``: any ordinary one, as a chart shows it.
+        once: whether what falls due once falls into an ordinary period.
+        active: active share of the period, 0 to 1.
+        by_window: base counts by time-of-use window, -1 outside of all.
+        availability: share of time the assets were up, 0 to 1.
+        earlier: minor units of the lines before it that the buyer pays, by the terms' codes.
+        fees: minor units the seller already pays to others out of them.
+        history: ``(active share, base counts)`` of the earlier periods a line asks for, in order.
+    """
+
+    terms: Terms
+    period: Window | None
+    once: bool
+    active: Fraction
+    by_window: Mapping[int, int | Fraction]
+    availability: Fraction
+    earlier: Mapping[str, int]
+    fees: int
+    history: tuple[tuple[Fraction, int | Fraction], ...] = ()
+
+    def units(self, quantity: Quantity) -> Fraction:
+        """Return everything metered in price units."""
+        return Fraction(sum(self.by_window.values()), quantity.base_per_unit)
+
+
+def find_line(terms: Terms, code: str) -> LineTerms:
+    """Return the line of the terms behind a code of the terms or of a statement.
+
+    Raises:
+        SettlementError: no such line.
+    """
+    for line in terms.lines:
+        if code in (line.code, *(f"{line.code}.{suffix}" for suffix in line.needs.suffixes)):
+            return line
+    known = ", ".join(line.code for line in terms.lines)
+    raise SettlementError(
+        f"contract {terms.contract}: a line out of {known} expected, got {code!r}"
+    )

@@ -12,25 +12,14 @@ import hashlib
 from typing import Any
 
 from wattest.errors import CborError, ConfigError, SettlementError
-from wattest.settlement.money import decimal_text
+from wattest.settlement.fields import decimals, windows_form
 from wattest.settlement.period import format_instant
-from wattest.settlement.quantity import format_obis
-from wattest.settlement.terms import (
-    CalendarPeriods,
-    DayWindow,
-    FixedPeriods,
-    LineTerms,
-    PayPerUse,
-    Policy,
-    Subscription,
-    Terms,
-    Tier,
-)
-from wattest.settlement.terms_table import DAYS, terms_from_table
-from wattest.tables import Table
+from wattest.settlement.terms import CalendarPeriods, FixedPeriods, Policy, Terms
+from wattest.settlement.terms_table import terms_from_table
+from wattest.tables import Table, describe
 from wattest.wire import cbor
 
-TERMS_FORMAT = "wattest-terms/1"
+TERMS_FORMAT = "wattest-terms/2"
 
 
 def terms_to_map(terms: Terms) -> dict[str, Any]:
@@ -47,7 +36,9 @@ def terms_to_map(terms: Terms) -> dict[str, Any]:
         "zone": terms.zone,
         "period": _period(terms.period),
         "policy": _policy(terms.policy),
-        "line": [_line(line) for line in terms.lines],
+        "line": [
+            {"template": line.template, "code": line.code, **line.form()} for line in terms.lines
+        ],
     }
     if terms.title:
         form["title"] = terms.title
@@ -56,10 +47,38 @@ def terms_to_map(terms: Terms) -> dict[str, Any]:
     if terms.end_ms is not None:
         form["end"] = format_instant(terms.end_ms)
     if terms.pauses:
-        form["pauses"] = [
-            {"start": format_instant(pause.start_ms), "end": format_instant(pause.end_ms)}
-            for pause in terms.pauses
-        ]
+        form["pauses"] = windows_form(terms.pauses)
+    if terms.maintenance:
+        form["maintenance"] = windows_form(terms.maintenance)
+    return form | _parties(terms)
+
+
+def _parties(terms: Terms) -> dict[str, Any]:
+    """Return what a contract may say about keys, witnesses, its end and its costs."""
+    form: dict[str, Any] = {}
+    if terms.ended_by is not None:
+        form["ended_by"] = terms.ended_by
+    if terms.arbiter is not None:
+        form["arbiter"] = terms.arbiter
+    if terms.party_keys:
+        form["party_keys"] = {party: key.hex() for party, key in terms.party_keys}
+    if terms.witness is not None:
+        form["witness"] = {
+            "threshold": terms.witness.threshold,
+            "keys": list(terms.witness.keys),
+        }
+    if terms.life_cycle is not None:
+        cost = terms.life_cycle
+        form["life_cycle"] = {
+            "periods": cost.periods,
+            **decimals(
+                development=cost.development,
+                delivery=cost.delivery,
+                operation=cost.operation,
+                maintenance=cost.maintenance,
+                disposal=cost.disposal,
+            ),
+        }
     return form
 
 
@@ -85,7 +104,9 @@ def terms_from_cbor(data: bytes) -> Terms:
     except CborError as exc:
         raise SettlementError(f"terms: {exc}") from exc
     if not isinstance(form, dict) or form.get("format") != TERMS_FORMAT:
-        raise SettlementError(f"terms: format {TERMS_FORMAT} expected, got another")
+        got = form.get("format") if isinstance(form, dict) else None
+        named = describe(got) if isinstance(got, str) else "another"
+        raise SettlementError(f"terms: format {TERMS_FORMAT} expected, got {named}")
     if not all(isinstance(key, str) for key in form):
         raise SettlementError("terms: text keys expected, got another")
     del form["format"]
@@ -116,61 +137,9 @@ def _policy(policy: Policy) -> dict[str, Any]:
         "input": policy.input.value,
         "status": policy.status.value,
         "tolerance_percent": int(policy.tolerance * 100),
-    }
-
-
-def _line(line: LineTerms) -> dict[str, Any]:
-    if isinstance(line, Subscription):
-        return {
-            "template": "SUBSCRIPTION",
-            "code": line.code,
-            "amount": decimal_text(line.amount),
-        }
-    form: dict[str, Any] = {
-        "template": "PAY_PER_USE",
-        "code": line.code,
-        "quantity": line.quantity.name,
-        "unit": line.quantity.unit,
-        "prorate_bounds": line.prorate_bounds,
-        **_tiers(line.tiers),
-    }
-    if line.quantity.name == "register":
-        form["obis"] = format_obis(line.quantity.obis)
-        form["base_per_unit"] = line.quantity.base_per_unit
-    if line.quantity.modulus:
-        form["modulus"] = line.quantity.modulus
-    if line.windows:
-        form["time_of_use"] = [_day_window(window) for window in line.windows]
-    form |= _bounds(line)
-    return form
-
-
-def _bounds(line: PayPerUse) -> dict[str, str]:
-    bounds = {
-        "minimum": line.minimum,
-        "maximum": line.maximum,
-        "estimate_cap": line.estimate_cap,
-    }
-    return {key: decimal_text(value) for key, value in bounds.items() if value is not None}
-
-
-def _tiers(tiers: tuple[Tier, ...]) -> dict[str, Any]:
-    if len(tiers) == 1:
-        return {"price": decimal_text(tiers[0].price)}
-    steps = []
-    for tier in tiers:
-        step = {"price": decimal_text(tier.price)}
-        if tier.up_to is not None:
-            step["up_to"] = decimal_text(tier.up_to)
-        steps.append(step)
-    return {"tiers": steps}
-
-
-def _day_window(window: DayWindow) -> dict[str, Any]:
-    return {
-        "name": window.name,
-        "days": [DAYS[day] for day in window.days],
-        "from": f"{window.start_min // 60:02d}:{window.start_min % 60:02d}",
-        "to": f"{window.end_min // 60:02d}:{window.end_min % 60:02d}",
-        **_tiers(window.tiers),
+        "estimates": policy.estimates.value,
+        "coverage_s": policy.coverage_ms // 1000,
+        "max_unknown_percent": int(policy.max_unknown * 100),
+        "cutoff_delay_s": policy.cutoff_delay_ms // 1000,
+        "final_after_s": policy.final_after_ms // 1000,
     }

@@ -11,52 +11,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from operator import attrgetter, lt
 
+from wattest.settlement.flags import Flag
 from wattest.settlement.reading import (
     CTX_EVENT,
     CTX_FISCAL,
     CTX_TRANSACTION,
+    RELAY_OPEN,
     SettlementReading,
 )
 from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy, Window
 
 _TIME_ORDER = attrgetter("time_ms", "bootcount", "mono_ms", "ctx", "seq")
 _NUMBER_ORDER = attrgetter("ctx", "seq")
-
-
-class Flag(StrEnum):
-    """What a reader of a statement must know about the evidence of a line."""
-
-    INTERP = "INTERP"
-    """A value between two readings that are close enough, pro rata to time."""
-    EST = "EST"
-    """A part is estimated by a rule of the terms."""
-    UNMETERED = "UNMETERED"
-    """Time that no reading covers."""
-    DERIVED_TIME = "DERIVED_TIME"
-    """The host derived a time from a later signed event."""
-    MISSING = "MISSING"
-    """Numbers are missing between fiscal readings; cumulative registers lose no energy by it."""
-    REGISTER_FAULT = "REGISTER_FAULT"
-    """A register ran backwards or faster than the asset can; not billed until resolved."""
-    CONFLICT = "CONFLICT"
-    """A node signed two different records of one identity; neither is used."""
-    CLOCK_BACKWARDS = "CLOCK_BACKWARDS"
-    """Times and numbers disagree: a clock was set back, or two boards sign with one key."""
-    UNTIMED = "UNTIMED"
-    """Readings without any time; their energy shows in the next one that has it."""
-    STATUS = "STATUS"
-    """A reading whose sensor path was not good."""
-    INPUT = "INPUT"
-    """Energy that did not come from the sensor was left out."""
-    OVERLAP = "OVERLAP"
-    """Two keys metered one asset at the same time; the time is counted once."""
-    MINIMUM = "MINIMUM"
-    """The least amount of the terms applied."""
-    MAXIMUM = "MAXIMUM"
-    """The largest amount of the terms applied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +40,9 @@ class Track:
         notes: ``(time_ms, flag)`` of what was left out or is doubtful.
         fiscal: numbers of all fiscal readings, usable or not, ascending, each once.
         simulated: inputs other than the sensor that the records name, ascending, each once.
+        seen: every record with a time that contradicts no other, ``(time_ms, reading)`` in order:
+            what says whether the asset was up, usable as a point or not.
+        relay_open: a relay was open when ``seen`` begins.
     """
 
     kid: bytes
@@ -82,6 +53,8 @@ class Track:
     notes: tuple[tuple[int, Flag], ...]
     fiscal: tuple[int, ...]
     simulated: tuple[int, ...]
+    seen: tuple[tuple[int, SettlementReading], ...] = ()
+    relay_open: bool = False
 
 
 def build_tracks(
@@ -130,6 +103,12 @@ def _build(
     between = _between(untimed, kept) if untimed else []
     fiscal = tuple(sorted({r.seq for r in (*kept, *between) if r.ctx == CTX_FISCAL}))
     times = tuple(r.time_ms for r in kept if r.time_ms is not None)
+    seen = tuple(
+        (time_ms, reading)
+        for time_ms, reading in zip(times, kept, strict=True)
+        if (reading.ctx, reading.seq) not in conflicts
+    )
+    relay_open = _relay_open(timed, times[0]) if times else False
     if not between and not conflicts and _is_plain(kept, times):
         return Track(
             kid=kid,
@@ -140,6 +119,8 @@ def _build(
             notes=(),
             fiscal=fiscal,
             simulated=(),
+            seen=seen,
+            relay_open=relay_open,
         )
     builder = _Builder(policy, _followers(between, kept))
     for reading, time_ms in zip(kept, times, strict=True):
@@ -156,7 +137,17 @@ def _build(
         notes=tuple(builder.notes),
         fiscal=fiscal,
         simulated=tuple(sorted(builder.simulated)),
+        seen=seen,
+        relay_open=relay_open,
     )
+
+
+def _relay_open(timed: Sequence[SettlementReading], before_ms: int) -> bool:
+    """Tell what the last relay event before an instant said; without one it is closed."""
+    for reading in reversed(timed):
+        if reading.relay is not None and (reading.time_ms or 0) < before_ms:
+            return reading.relay == RELAY_OPEN
+    return False
 
 
 def _around(

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from wattest.settlement.flags import Flag
 from wattest.settlement.quantity import Quantity
 from wattest.settlement.reading import CTX_FISCAL, CTX_TRANSACTION, MeteringNode, SettlementReading
 from wattest.settlement.register import (
@@ -22,7 +23,7 @@ from wattest.settlement.register import (
     value_at,
 )
 from wattest.settlement.terms import DerivedTime, Policy, Window
-from wattest.settlement.track import Flag, Track, missing_between
+from wattest.settlement.track import Track, missing_between
 
 Cuts = tuple[tuple[int, int], ...]
 """``(instant, time-of-use window)``, ascending; -1 is outside of every window."""
