@@ -1,5 +1,7 @@
 """The tables of a ledger: the one definition that SQLite and PostgreSQL are laid out from.
 
+A change to them is a new format: ``wattest.store.sql.FORMAT``.
+
 Everything but `entry` and `cosignature` can be derived from `entry` again; the audit does. There
 are no foreign keys: the ledger writes each batch whole, and the audit compares every row with its
 entry. There are no triggers: docs/decisions/0001.
@@ -22,8 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.schema import CreateTable
+
+from wattest.store.sql import MARK_TABLE
 
 METADATA: Final = MetaData()
 
@@ -116,10 +118,6 @@ COSIGNATURE: Final = _table(
     with_rowid=False,
 )
 
-
-def layout(dialect: Dialect, *tables: Table) -> str:
-    """Return the statements that lay out tables: all of a ledger, or the given ones."""
-    wanted = tables or METADATA.sorted_tables
-    return "".join(
-        f"{str(CreateTable(table).compile(dialect=dialect)).strip()};\n" for table in wanted
-    )
+# Where the database has no place of its own for it, as SQLite has: whose tables these are, and of
+# which format.
+MARK: Final = Table(MARK_TABLE, MetaData(), _value("format"))

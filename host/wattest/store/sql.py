@@ -13,6 +13,12 @@ from typing import Literal, TypeAlias
 
 Database: TypeAlias = Literal["sqlite", "postgresql"]
 
+FORMAT = 2
+"""Of the tables of a ledger; a change to them is a new format."""
+
+MARK_TABLE = "wattest_ledger"
+"""Says so, in a database that has no other place for it."""
+
 TABLES = ("entry", "record", "conflict", "tile", "edge", "checkpoint", "cosignature")
 """Tables of a ledger, in the order in which they are written."""
 
@@ -41,6 +47,7 @@ class SqlText:
 
     Attributes:
         tables: by name, in the order of :data:`TABLES`.
+        mark: table that says which format the others have, where there is no other place for it.
         size: number of entries.
         entries: from index, to index, at most so many.
         tile: level, number.
@@ -62,6 +69,7 @@ class SqlText:
     """
 
     tables: Mapping[str, TableText]
+    mark: TableText
     size: str
     entries: str
     tile: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from wattest.errors import StoreError
 from wattest.ledger.store import Rows, StoredCosignature
 from wattest.store.rows import Values, values_by_table
-from wattest.store.sql import sql_text
+from wattest.store.sql import FORMAT, sql_text
 from wattest.store.sql_store import SqlStore
 from wattest.store.sqlite_file import FileKind, explain, open_for_reading, open_for_writing
 
@@ -41,7 +41,7 @@ LEDGER = FileKind(
     what="ledger",
     usual_name="ledger.sqlite",
     application_id=0x77617474,  # "watt"
-    version=2,
+    version=FORMAT,
     layout=_layout,
     when_damaged="run `wattest verify` on the ledger",
     upgrades={1: _upgrade_from_1},

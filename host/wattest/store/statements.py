@@ -25,6 +25,7 @@ from wattest.store.schema import (
     COSIGNATURE,
     EDGE,
     ENTRY,
+    MARK,
     METADATA,
     RECORD,
     TILE,
@@ -40,13 +41,13 @@ def compiled_for(database: Database) -> SqlText:
     """Compile every statement for a database, with its own placeholders in the order of values."""
     dialect = _dialect(database)
     return SqlText(
-        tables=MappingProxyType({name: _table(name, dialect) for name in TABLES}),
+        mark=_table(MARK, dialect),
+        tables=MappingProxyType({name: _table(METADATA.tables[name], dialect) for name in TABLES}),
         **{name: _compiled(element, dialect) for name, element in _reads().items()},
     )
 
 
-def _table(name: str, dialect: Dialect) -> TableText:
-    table = METADATA.tables[name]
+def _table(table: Table, dialect: Dialect) -> TableText:
     return TableText(
         layout=f"{str(CreateTable(table).compile(dialect=dialect)).strip()};\n",
         columns=tuple(column.name for column in table.columns),
