@@ -101,9 +101,17 @@ def _collected(
     from wattest.operations.commission.scan import slot_of
     from wattest.operations.live.collect import collect_live
 
+    home = Home.find(args.home)
     return with_passports(
-        collect_live(file, out, control=control, duration_s=args.duration_s, inputs=inputs),
-        Home.find(args.home),
+        collect_live(
+            file,
+            out,
+            control=control,
+            duration_s=args.duration_s,
+            inputs=inputs,
+            copies=home.ledgers if home.path.is_dir() else None,
+        ),
+        home,
         slots={live.expected.name: slot_of(live.address) for live in file.ports},
     )
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wattest.errors import ConfigError
-from wattest.ledger import EntryKind, Ledger, LedgerView, NewEntry, Receipt
+from wattest.ledger import EntryKind, NewEntry, Receipt
 from wattest.operations.live.folder import LiveDir
 from wattest.operations.live.summary import finished
 from wattest.operations.rundir import RunDir
@@ -36,6 +36,7 @@ class LedgerDesk:
     Args:
         path: folder of a live collection; made if it is not there.
         now_ms: UTC ms since 1970.
+        copies: folder outside that keeps the ledger's newest checkpoint, too; None: nobody does.
 
     Attributes:
         folder: the folder.
@@ -47,7 +48,7 @@ class LedgerDesk:
         VerificationError: its ledger is not the one that was kept.
     """
 
-    def __init__(self, path: Path, *, now_ms: int) -> None:
+    def __init__(self, path: Path, *, now_ms: int, copies: Path | None = None) -> None:
         self._now_ms = now_ms
         self._before = _read_before(path)
         self.folder = LiveDir(
@@ -55,14 +56,13 @@ class LedgerDesk:
             epoch_ms=now_ms,
             interval_ms=int(self._before.get("interval_ms", INTERVAL_MS)),
             demo_keys=False,
+            copies=copies,
         )
         try:
-            self.ledger = Ledger(self.folder.store, self.folder.signer)
-            view = LedgerView(self.folder.store, self.folder.signer.verifier)
-            self.folder.check_kept_checkpoint(view)
+            self.ledger = self.folder.open_ledger()
             self._verifier = Verifier()
             self._keys: dict[bytes, Enrolment] = {}
-            for entry in view.entries():
+            for entry in self.ledger.entries():
                 if entry.kind == EntryKind.ENROLMENT:
                     self._take(parse_enrolment(entry.body))
         except BaseException:

@@ -100,7 +100,8 @@ class _Work:
         self._stack.enter_context(port_turn(options.home, options.port))
         self._stack.enter_context(port_lease(options.port, holder="provisioning"))
         port = self._stack.enter_context(open_port(options.port))
-        self._desk = self._stack.enter_context(LedgerDesk(out, now_ms=utc_ms()))
+        desk = LedgerDesk(out, now_ms=utc_ms(), copies=options.home.ledgers)
+        self._desk = self._stack.enter_context(desk)
         yield StepBegun(what="asking the board")
         try:
             facts = self._ask(port)

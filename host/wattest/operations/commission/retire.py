@@ -41,7 +41,7 @@ def retire_node(home: Home, name: str, *, out: Path | None = None, reason: str =
     serial = str(entry["serial"]) if entry is not None else name
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder: nothing was ever enrolled there")
-    with LedgerDesk(folder, now_ms=utc_ms()) as desk:
+    with LedgerDesk(folder, now_ms=utc_ms(), copies=home.ledgers) as desk:
         known = desk.keys(serial)
         if not known:
             raise UsageError(

@@ -15,6 +15,7 @@ from typing import Any
 
 from wattest.errors import WattestError
 from wattest.ledger import CheckpointVerifier, LedgerView
+from wattest.ledger.kept_checkpoint import check_kept
 from wattest.operations.kept.statement_files import statement_files
 from wattest.operations.rundir import RunDir
 
@@ -64,12 +65,7 @@ def check_kept_checkpoint(
             yield Problem(where=where, message="a finished run keeps a checkpoint, got none")
         return
     try:
-        kept = verifier.open(note.encode())
-        if kept.size > view.size:
-            message = f"covers {kept.size} entries, the ledger has {view.size}: it was cut short"
-            yield Problem(where=where, message=message)
-            return
-        view.prove_consistency(kept.size).verify(kept.root, view.root())
+        check_kept(view, verifier, note.encode(), where="run.json")
     except WattestError as error:
         yield Problem(where=where, message=str(error))
 

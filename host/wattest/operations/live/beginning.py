@@ -37,12 +37,11 @@ def take_up(file: PortsFile, folder: LiveDir, *, now_ms: int) -> Begun:
         StoreError: the ledger is damaged, or cannot be written.
     """
     twins = {live.expected.name: twin_of(live) for live in file.ports}
-    ledger = Ledger(folder.store, folder.signer)
+    ledger = folder.open_ledger()
     contracts = default_contracts(file.ports)
     settler = Settler(contracts, start_ms=folder.begun_ms, end_ms=folder.begun_ms + _YEARS_MS)
     memory = Memory(file.ports, twins, settler)
     view = LedgerView(folder.store, folder.signer.verifier)
-    folder.check_kept_checkpoint(view)
     verifier = restored_verifier(view, folder.store, memory)
     _log_terms(ledger, contracts)
     begun = Begun(ledger=ledger, settler=settler, verifier=verifier, twins=twins)

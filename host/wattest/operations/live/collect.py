@@ -75,6 +75,7 @@ def collect_live(
     duration_s: int | None = None,
     inputs: Mapping[str, InputPlan | None] | None = None,
     lister: Callable[[], Sequence[SerialPort]] = serial_ports,
+    copies: Path | None = None,
 ) -> Generator[RunEvent]:
     """Collect until somebody stops it, or for a time; `RunFinished` is last.
 
@@ -87,6 +88,7 @@ def collect_live(
         duration_s: time of the nodes to stop after, or None.
         inputs: by name, loads played to nodes; None: a stimulus board plays, and the node says so.
         lister: lists serial ports, to find one again that comes back by another name.
+        copies: folder outside that keeps the ledger's newest checkpoint, too; None: nobody does.
 
     Raises:
         ConfigError: the folder holds something else, or another collector is at work there.
@@ -108,6 +110,7 @@ def collect_live(
                 epoch_ms=clock.now_ms(),
                 interval_ms=max(live.interval_ms for live in file.ports),
                 demo_keys=any(live.expected.demo for live in file.ports),
+                copies=copies,
             )
         )
         collection = _Collection(file, folder, clock, control or RunControl(), inputs or {})

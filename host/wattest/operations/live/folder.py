@@ -15,11 +15,13 @@ from typing import Any, Self
 
 from wattest import __version__
 from wattest.errors import ConfigError, StoreError
-from wattest.ledger import CheckpointSigner, LedgerView
+from wattest.ledger import CheckpointSigner, Ledger, LedgerView
+from wattest.ledger.kept_checkpoint import check_kept
 from wattest.operations.private import write_private
 from wattest.operations.rundir import CHECKPOINT_KEY, LIVE_ORIGIN, FrameLog, RunDir
 from wattest.store import SqliteStore
 from wattest.system import entropy
+from wattest.witness import FileCopy
 
 if sys.platform == "win32":
     import msvcrt
@@ -38,6 +40,7 @@ class LiveDir:
         epoch_ms: now, UTC ms since 1970.
         interval_ms: record interval of the nodes.
         demo_keys: some of the nodes' keys derive from a seed.
+        copies: folder outside that keeps the ledger's newest checkpoint, too; None: nobody does.
 
     Attributes:
         resumed: it held one.
@@ -47,7 +50,15 @@ class LiveDir:
         StoreError: it cannot be written.
     """
 
-    def __init__(self, path: Path, *, epoch_ms: int, interval_ms: int, demo_keys: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        epoch_ms: int,
+        interval_ms: int,
+        demo_keys: bool,
+        copies: Path | None = None,
+    ) -> None:
         self.run = RunDir(path)
         if path.exists() and not path.is_dir():
             raise ConfigError("is a file, expected a folder", path=f"--out {path}")
@@ -61,6 +72,7 @@ class LiveDir:
         try:
             self._take_lock()
             self.signer = CheckpointSigner(LIVE_ORIGIN, self._key())
+            self._copy = None if copies is None else FileCopy(copies, self.signer.verifier)
             self._values = self._begun(epoch_ms)
             self._begin(interval_ms=interval_ms, demo_keys=demo_keys)
             self.store = SqliteStore(self.run.ledger, create=True)
@@ -100,16 +112,21 @@ class LiveDir:
         """Say in run.json how the collection ended."""
         self.run.write_json({**self._values, **values, "finished": True})
 
-    def check_kept_checkpoint(self, view: LedgerView) -> None:
-        """The ledger must go on from the checkpoint that run.json keeps beside it.
+    def open_ledger(self) -> Ledger:
+        """Return the ledger; it must go on from every checkpoint of it that was kept elsewhere.
 
         Raises:
-            VerificationError: it was cut short or rewritten.
+            NoteError: a kept checkpoint is damaged.
+            StoreError: the ledger or a kept checkpoint cannot be read.
+            VerificationError: the ledger was cut short, replaced by an older copy, or rewritten.
         """
+        ledger = Ledger(self.store, self.signer, kept=self._copy)
         note = self._values.get("checkpoint")
         if isinstance(note, str) and note:
-            kept = self.signer.verifier.open(note.encode())
-            view.prove_consistency(kept.size).verify(kept.root, view.root())
+            verifier = self.signer.verifier
+            view = LedgerView(self.store, verifier)
+            check_kept(view, verifier, note.encode(), where=str(self.run.run_json))
+        return ledger
 
     def _is_live(self) -> bool:
         if not self.run.run_json.exists():
