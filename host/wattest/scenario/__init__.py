@@ -10,6 +10,7 @@ from wattest.scenario.csv_options import (
     Interpolation,
     Positive,
 )
+from wattest.scenario.deed import Deed, DeedKind
 from wattest.scenario.fault import (
     FRAME_LOST,
     RECOVERED,
@@ -37,6 +38,8 @@ __all__ = [
     "CsvLoad",
     "CsvOptions",
     "CsvSpec",
+    "Deed",
+    "DeedKind",
     "End",
     "Energy",
     "ErrorBudget",

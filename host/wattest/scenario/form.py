@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from wattest.scenario.csv_options import CsvOptions
+from wattest.scenario.deed import PAYMENTS, Deed, DeedKind
 from wattest.scenario.fault import Action, ActionKind, Fault, FaultKind
 from wattest.scenario.model import ChipErrorSpec, NodeSpec, Scenario
 from wattest.scenario.spec import (
@@ -53,6 +54,7 @@ def scenario_to_toml(scenario: Scenario) -> str:
         tables.append(("contract", form))
     tables += [("fault", _fault(fault)) for fault in scenario.faults]
     tables += [("action", _action(action)) for action in scenario.actions]
+    tables += [("action", _deed(deed)) for deed in scenario.deeds]
     for name, form in tables:
         lines += ["", f"[[{name}]]", *_pairs(form)]
     return "\n".join(lines) + "\n"
@@ -199,6 +201,29 @@ def _action(action: Action) -> Form:
         form["closed"] = action.closed
     elif action.kind is ActionKind.INTERVAL:
         form["interval"] = _milliseconds(action.interval_ms)
+    return form
+
+
+def _deed(deed: Deed) -> Form:
+    form: Form = {"kind": deed.kind.value, "contract": deed.contract}
+    if deed.party:
+        form["party"] = deed.party
+    form["at"] = format_duration(deed.at_ns)
+    if deed.kind in PAYMENTS:
+        form |= {"amount": deed.amount, "reference": deed.reference}
+    elif deed.kind is DeedKind.DISPUTE:
+        start_ns, end_ns = deed.window_ns
+        form |= {
+            "name": deed.name,
+            "line": deed.line,
+            "from": format_duration(start_ns),
+            "to": format_duration(end_ns),
+            "reason": deed.text,
+        }
+        if deed.quantity is not None:
+            form["quantity"] = deed.quantity
+    elif deed.kind is DeedKind.RESOLVE:
+        form |= {"dispute": deed.name, "granted": deed.granted, "text": deed.text}
     return form
 
 

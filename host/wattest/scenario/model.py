@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wattest.scenario.deed import Deed
 from wattest.scenario.fault import Action, Fault
 from wattest.scenario.spec import LoadSpec
 from wattest.scenario.weather import WeatherSpec
@@ -81,6 +82,7 @@ class Scenario:
         contracts: terms to settle.
         faults: in order of time.
         actions: in order of time.
+        deeds: what parties do about money, in order of time; some after the run's end.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Scenario:
     contracts: tuple[Terms, ...] = ()
     faults: tuple[Fault, ...] = ()
     actions: tuple[Action, ...] = ()
+    deeds: tuple[Deed, ...] = ()
 
     @property
     def duration_s(self) -> int:
@@ -123,4 +126,9 @@ class Scenario:
             duration_ns=duration_ns,
             faults=tuple(fault for fault in self.faults if fault.at_ns < duration_ns),
             actions=tuple(action for action in self.actions if action.at_ns < duration_ns),
+            deeds=tuple(
+                deed
+                for deed in self.deeds
+                if deed.at_ns < duration_ns or duration_ns >= self.duration_ns
+            ),
         )

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from wattest.scenario.deed import Deed, DeedKind, read_deed
 from wattest.scenario.fault import (
     Action,
+    ActionKind,
     Fault,
     check_within,
     read_action,
@@ -17,6 +19,7 @@ from wattest.scenario.fault import (
 )
 from wattest.scenario.model import ChipErrorSpec, NodeSpec, Party, Scenario
 from wattest.scenario.read_load import read_load, read_weather
+from wattest.settlement.parties import parties_of
 from wattest.settlement.terms import Terms
 from wattest.settlement.terms_table import terms_from_table
 from wattest.tables import Table, parse_table, read_table
@@ -49,6 +52,7 @@ def _read(table: Table) -> Scenario:
     folder = Path(table.path).parent
     weather = table.table("weather")
     nodes = tuple(_nodes(table, folder))
+    actions, deeds = _plan(table)
     scenario = Scenario(
         name=table.name("name"),
         title=table.text("title", ""),
@@ -64,7 +68,8 @@ def _read(table: Table) -> Scenario:
         parties=tuple(_party(entry) for entry in table.tables("party")),
         contracts=tuple(_contract(entry, folder) for entry in table.tables("contract")),
         faults=_by_time(read_fault(entry) for entry in table.tables("fault")),
-        actions=_by_time_of_action(read_action(entry) for entry in table.tables("action")),
+        actions=actions,
+        deeds=deeds,
     )
     table.finish()
     _check_references(scenario, table)
@@ -75,8 +80,19 @@ def _by_time(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: fault.at_ns))
 
 
-def _by_time_of_action(actions: Iterable[Action]) -> tuple[Action, ...]:
-    return tuple(sorted(actions, key=lambda action: action.at_ns))
+def _plan(table: Table) -> tuple[tuple[Action, ...], tuple[Deed, ...]]:
+    """Read the actions: commands to nodes, and what parties do about money."""
+    actions: list[Action] = []
+    deeds: list[Deed] = []
+    for entry in table.tables("action"):
+        kind = entry.choice("kind", [*ActionKind, *DeedKind])
+        if kind in set(DeedKind):
+            deeds.append(read_deed(entry))
+        else:
+            actions.append(read_action(entry))
+    actions.sort(key=lambda action: action.at_ns)
+    deeds.sort(key=lambda deed: deed.at_ns)
+    return tuple(actions), tuple(deeds)
 
 
 def _nodes(table: Table, folder: Path) -> Iterable[NodeSpec]:
@@ -169,7 +185,26 @@ def _check_references(scenario: Scenario, table: Table) -> None:
             _known(table, f"{key}.assets", asset, assets)
         for role in (terms.seller, terms.buyer):
             _known(table, f"{key}.seller or buyer", role, parties)
+    _check_deeds(scenario, table)
     check_within(scenario.faults, scenario.duration_ns, path=scenario.path)
+
+
+def _check_deeds(scenario: Scenario, table: Table) -> None:
+    """Refuse deeds in contracts, by parties, or about lines and disputes that are not there."""
+    contracts = {terms.contract: terms for terms in scenario.contracts}
+    disputes: set[str] = set()
+    for deed in scenario.deeds:
+        _known(table, "action.contract", deed.contract, contracts)
+        terms = contracts[deed.contract]
+        if deed.party:
+            _known(table, "action.party", deed.party, parties_of(terms))
+        if deed.kind is DeedKind.RESOLVE:
+            _known(table, "action.dispute", deed.name, disputes)
+        elif deed.kind is DeedKind.DISPUTE:
+            _known(table, "action.line", deed.line, [line.code for line in terms.lines])
+            if deed.name in disputes:
+                raise table.error("action.name", f"a name of its own expected, got {deed.name!r}")
+            disputes.add(deed.name)
 
 
 def _known(table: Table, key: str, name: str, names: Iterable[str]) -> None:

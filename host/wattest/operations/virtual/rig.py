@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
@@ -32,6 +32,7 @@ from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
 from wattest.operations.virtual.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
 from wattest.operations.virtual.conductor import Conductor
+from wattest.operations.virtual.deeds import Deeds
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.operations.virtual.fault_watch import CLONE_MARK
 from wattest.operations.virtual.injector import Undo
@@ -67,7 +68,7 @@ class VirtualRig:
         self.run_dir = RunDir(out) if out is not None else None
         self.last_records: dict[str, Record] = {}
         self.readings: dict[str, int] = {}
-        self.drawn: tuple[Drawn, ...] = ()
+        self._newest: dict[tuple[str, int], Drawn] = {}
         self.findings: list[Finding] = []
         self._emit_outside = emit
         self._stack = ExitStack()
@@ -124,14 +125,21 @@ class VirtualRig:
             emit=self._emit_outside,
             open_clone=self._open_clone,
         )
+        self.deeds = Deeds(scenario, self.ledger)
         if scenario.contracts:
             self.settler.log_terms(self.ledger)
+            self.deeds.agree()
         for node in self.prepared.nodes:
             self._add(node)
         for fault in scenario.faults:
             self.conductor.plan(fault)
         for action in scenario.actions:
             self._bench.call_at(action.at_ns, partial(self.conductor.act, action))
+        for due_ms in self.deeds.due_times_ms():
+            due_ns = (due_ms - scenario.epoch_ms) * NS_PER_MS
+            self._bench.call_at(due_ns, partial(self._settle_due, due_ms))
+        for deed in self.deeds.within:
+            self._bench.call_at(deed.at_ns, partial(self.deeds.do, deed))
 
     @property
     def world(self) -> World:
@@ -246,11 +254,53 @@ class VirtualRig:
                 now_ms=self.now_ms, contract=drawn.contract, statement=drawn.statement, index=None
             )
 
-    def settle(self, *, stopped: bool) -> tuple[Drawn, ...]:
-        """Draw and log the statements: final ones, unless the run was stopped early."""
+    def settle(self, *, stopped: bool) -> None:
+        """Draw and log the statements: final ones, unless the run was stopped early.
+
+        What parties do after the end of the run comes between a first statement and a final one.
+        """
         stopped_ms = self.now_ms if stopped else None
-        self.drawn = tuple(self.settler.settle(self.ledger, self._cutoff(), stopped_ms=stopped_ms))
-        return self.drawn
+        later = () if stopped else self.deeds.later
+        if later:
+            self._draw(open_contracts=self.deeds.open_contracts)
+        for deed in later:
+            self.deeds.do(deed)
+        self._draw(stopped_ms=stopped_ms)
+
+    def _settle_due(self, now_ms: int) -> None:
+        """Settle what is due in contracts in which something will be disputed."""
+        self._links.flush()
+        drawn = self.settler.settle_due(
+            self.ledger, self._cutoff(), now_ms=now_ms, wants=self.deeds.played.__contains__
+        )
+        self._keep(drawn)
+
+    def _draw(
+        self, *, stopped_ms: int | None = None, open_contracts: frozenset[str] = frozenset()
+    ) -> None:
+        drawn = self.settler.settle(
+            self.ledger, self._cutoff(), stopped_ms=stopped_ms, open_contracts=open_contracts
+        )
+        self._keep(drawn)
+
+    def _keep(self, drawn: Iterable[Drawn]) -> None:
+        """Remember the newest statement of every period; tell those that are new."""
+        for item in drawn:
+            self._newest[item.contract, item.statement.period.start_ms] = item
+            if item.new:
+                self._emit_outside(
+                    StatementDrawn(
+                        now_ms=self.now_ms,
+                        contract=item.contract,
+                        statement=item.statement,
+                        index=item.index,
+                    )
+                )
+
+    @property
+    def drawn(self) -> tuple[Drawn, ...]:
+        """The newest statement of every contract and period, in the order they were settled."""
+        return tuple(self._newest.values())
 
     def view(self) -> LedgerView:
         """Return the ledger for reading."""

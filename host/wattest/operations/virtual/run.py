@@ -17,7 +17,7 @@ from pathlib import Path
 
 from wattest.emulator.pacing import Pacer
 from wattest.operations.control import RunControl
-from wattest.operations.events import Progressed, RunEvent, StatementDrawn
+from wattest.operations.events import Progressed, RunEvent
 from wattest.operations.virtual.bench import PRE_ROLL_NS
 from wattest.operations.virtual.rig import VirtualRig
 from wattest.operations.virtual.run_summary import describe, finish
@@ -165,15 +165,7 @@ class _Drive:
 
 
 def _settle(rig: VirtualRig, told: deque[RunEvent], *, stopped: bool) -> Iterator[RunEvent]:
-    for drawn in rig.settle(stopped=stopped):
-        told.append(
-            StatementDrawn(
-                now_ms=rig.now_ms,
-                contract=drawn.contract,
-                statement=drawn.statement,
-                index=drawn.index,
-            )
-        )
+    rig.settle(stopped=stopped)
     yield from _drain(told)
 
 
