@@ -16,7 +16,10 @@ class Decoder {
   }
 
   stop(rule, place, detail = "") {
-    fail(rule, `byte ${place} breaks the rule "${rule}" of the encoding${detail && `: ${detail}`}`);
+    fail(
+      rule,
+      `byte ${place} breaks the rule "${rule}" of the encoding${detail && `: ${detail}`}`,
+    );
   }
 
   head() {
@@ -118,7 +121,12 @@ export function decode(data, options = {}) {
 export function head(major, argument) {
   const size = BigInt(argument);
   if (size < 24n) return Uint8Array.of((major << 5) | Number(size));
-  for (const [info, bytes] of [[24, 1], [25, 2], [26, 4], [27, 8]]) {
+  for (const [info, bytes] of [
+    [24, 1],
+    [25, 2],
+    [26, 4],
+    [27, 8],
+  ]) {
     if (size < 1n << BigInt(8 * bytes)) {
       const out = new Uint8Array(1 + bytes);
       out[0] = (major << 5) | info;

@@ -66,7 +66,7 @@ export class Fields {
   decimal(key, maximum = MONEY_MAX) {
     const value = parseDecimal(this.raw(key));
     const fits = value !== null && value.compare(ZERO) >= 0 && value.compare(maximum) <= 0;
-    if (!fits || (10n ** 9n) % value.den !== 0n) this.wrong(key, "an amount");
+    if (!fits || 10n ** 9n % value.den !== 0n) this.wrong(key, "an amount");
     return value;
   }
 

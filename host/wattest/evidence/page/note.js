@@ -15,11 +15,16 @@ export function parseNote(data) {
   if (data.length > NOTE_BYTES_MAX) fail("note", "A checkpoint is larger than any can be.");
   const note = textOf(data);
   if (note === null) fail("note", "A checkpoint is not readable text.");
-  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) fail("note", "A checkpoint holds odd characters.");
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) {
+    fail("note", "A checkpoint holds odd characters.");
+  }
   if (!note.endsWith("\n")) fail("note", "A checkpoint is cut off.");
   const split = note.lastIndexOf("\n\n");
   if (split < 0) fail("note", "A checkpoint has no signature.");
-  const lines = note.slice(split + 2).split("\n").slice(0, -1);
+  const lines = note
+    .slice(split + 2)
+    .split("\n")
+    .slice(0, -1);
   if (lines.length === 0 || lines.length > SIGNATURES_MAX) {
     fail("note", `A checkpoint has 1 to ${SIGNATURES_MAX} signatures, not ${lines.length}.`);
   }
@@ -45,7 +50,8 @@ export function parseCheckpoint(text) {
     fail("note", "A checkpoint does not say how long the log is.");
   }
   const bytes = fromBase64(root);
-  if (bytes === null || bytes.length !== 32) fail("note", "The root of a checkpoint is unreadable.");
+  if (bytes === null || bytes.length !== 32)
+    fail("note", "The root of a checkpoint is unreadable.");
   return { origin, size: Number(size), root: bytes, extensions: lines.slice(3) };
 }
 

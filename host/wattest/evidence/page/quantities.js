@@ -1,4 +1,5 @@
-// What a contract counts (docs/settlement.md section 1): registers in whole base counts, or records.
+// What a contract counts (docs/settlement.md section 1): registers in whole base counts, or
+// records.
 
 import { floorDiv } from "./rational.js";
 

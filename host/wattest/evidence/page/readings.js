@@ -28,7 +28,8 @@ function inputsOf(record) {
 export function readingsOf(records) {
   const clocks = clocksOf(records);
   return records.map(({ index, record }) => {
-    const clock = record.time === null ? clocks.get(`${record.kid}/${record.bootseed}`) : undefined;
+    const clock =
+      record.time === null ? clocks.get(`${record.kid}/${record.bootseed}`) : undefined;
     const [input, inputAfter] = inputsOf(record);
     return {
       kid: record.kid,

@@ -74,16 +74,63 @@ const BODY = new Map([
 
 // By kind of event: key, whether it must be there, what it may be.
 const EVENTS = new Map([
-  [1n, [[2n, true, isUint], [3n, true, isUint], [4n, true, within(0n, 2n)], [5n, true, isUint]]],
-  [2n, [[2n, false, isInt], [3n, true, isInt], [4n, true, within(0n, 3n)]]],
-  [3n, [[2n, true, within(1n, 1n)], [3n, true, isInt], [4n, true, isInt]]],
-  [4n, [[2n, true, isUint], [3n, true, within(0n, 1n)], [4n, false, isInt]]],
+  [
+    1n,
+    [
+      [2n, true, isUint],
+      [3n, true, isUint],
+      [4n, true, within(0n, 2n)],
+      [5n, true, isUint],
+    ],
+  ],
+  [
+    2n,
+    [
+      [2n, false, isInt],
+      [3n, true, isInt],
+      [4n, true, within(0n, 3n)],
+    ],
+  ],
+  [
+    3n,
+    [
+      [2n, true, within(1n, 1n)],
+      [3n, true, isInt],
+      [4n, true, isInt],
+    ],
+  ],
+  [
+    4n,
+    [
+      [2n, true, isUint],
+      [3n, true, within(0n, 1n)],
+      [4n, false, isInt],
+    ],
+  ],
   [5n, [[2n, true, within(0n, 1n)]]],
-  [6n, [[2n, true, isUint], [3n, true, isUint]]],
+  [
+    6n,
+    [
+      [2n, true, isUint],
+      [3n, true, isUint],
+    ],
+  ],
   [7n, []],
-  [8n, [[2n, true, within(0n, 2n)], [3n, true, within(0n, 2n)]]],
+  [
+    8n,
+    [
+      [2n, true, within(0n, 2n)],
+      [3n, true, within(0n, 2n)],
+    ],
+  ],
   [9n, [[2n, true, within(0n, 2n)]]],
-  [10n, [[2n, true, isUint], [3n, true, isUint]]],
+  [
+    10n,
+    [
+      [2n, true, isUint],
+      [3n, true, isUint],
+    ],
+  ],
 ]);
 
 function broken(what) {

@@ -1,5 +1,5 @@
-// What a register delivered over time, delta by delta within one key (docs/settlement.md section 2,
-// rules 3 and 4). Everything is whole base counts.
+// What a register delivered over time, delta by delta within one key (docs/settlement.md
+// section 2, rules 3 and 4). Everything is whole base counts.
 
 import { floorDiv, modulo } from "./rational.js";
 import { placeOf } from "./tracks.js";
@@ -40,7 +40,12 @@ export function readRegister(track, quantity, node, policy) {
   });
   const raw = points.map((point) => point.registers.get(quantity.obis));
   const rate = largestRate(quantity, node, policy);
-  return { obis: quantity.obis, points, times, ...sieve(points, times, raw, tainted, rate, quantity) };
+  return {
+    obis: quantity.obis,
+    points,
+    times,
+    ...sieve(points, times, raw, tainted, rate, quantity),
+  };
 }
 
 function sieve(points, times, raw, tainted, rate, quantity) {

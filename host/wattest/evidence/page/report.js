@@ -6,6 +6,7 @@ import { QUANTITIES, toBase } from "./quantities.js";
 import * as words from "./words.js";
 
 const DAY_MS = 86400000n;
+const ENERGY = [QUANTITIES.import_energy.obis, QUANTITIES.export_energy.obis];
 
 function recordsOf(bundle) {
   return bundle.entries.filter(({ kind }) => kind === 1 || kind === 2).map(({ form }) => form);
@@ -101,7 +102,11 @@ function evidenceOf(line, bundle, zone) {
         ? `from ${endText(key.start, line, zone)} to ${endText(key.end, line, zone)}`
         : `${key.records} records`;
       const missing = key.missing > 0n ? `, ${key.missing} readings missing in between` : "";
-      return make("li", {}, `${asset}, meter ${serial}: ${span}; ${key.records} records${missing}`);
+      return make(
+        "li",
+        {},
+        `${asset}, meter ${serial}: ${span}; ${key.records} records${missing}`,
+      );
     }),
   );
   return items.length ? [make("h3", {}, line.code), make("ul", {}, ...items)] : [];
@@ -118,13 +123,15 @@ function flagList(document) {
   );
 }
 
-function testRemark(document) {
+function testRemark(document, bundle) {
   if (!document.test) return null;
+  const serialOf = (kid) => bundle.enrolled.get(kid)?.serial ?? kid;
+  const reasons = words.reasonWords(document.test_reasons, serialOf);
   return make(
     "div",
     { class: "remark" },
-    "This statement is a test and no claim for money:",
-    make("ul", {}, ...document.test_reasons.map((reason) => make("li", {}, reason))),
+    make("strong", {}, "This is a test statement: no claim for money."),
+    make("ul", {}, ...reasons.map((reason) => make("li", {}, reason))),
   );
 }
 
@@ -158,6 +165,15 @@ function earlierVersions(statements) {
   );
 }
 
+// One line for the head of the page: what the evidence is about and comes to.
+export function headline(bundle) {
+  const { form } = bundle.manifest;
+  if (form !== "statement") return `This ${form} holds`;
+  const { document, terms } = bundle.statements[bundle.statements.length - 1];
+  const test = document.test ? " (test)" : "";
+  return `This statement holds: ${words.money(document.total, terms)}${test}`;
+}
+
 const ACTS = { 2: "disputes", 3: "settles a dispute about", 4: "confirms a payment of" };
 
 function actText(act, terms) {
@@ -181,7 +197,7 @@ function statementReport(bundle) {
   const newest = bundle.statements[bundle.statements.length - 1];
   const { document, terms } = newest;
   return [
-    testRemark(document),
+    testRemark(document, bundle),
     make("h2", {}, document.title || document.contract),
     facts([
       ["Contract", document.contract],
@@ -206,7 +222,7 @@ function statementReport(bundle) {
 
 function energyText(record) {
   return record.registers
-    .filter(({ obis }) => obis === QUANTITIES.import_energy.obis || obis === QUANTITIES.export_energy.obis)
+    .filter(({ obis }) => ENERGY.includes(obis))
     .map((each) => {
       const name = each.obis === QUANTITIES.import_energy.obis ? "taken" : "delivered";
       return `${words.readable(`${toBase(each)}/1000000`)} kWh ${name}`;
@@ -226,8 +242,7 @@ function recordFacts(record) {
 
 function sessionReport(bundle) {
   const [first, last] = [bundle.session[0], bundle.session[bundle.session.length - 1]];
-  const obis = [QUANTITIES.import_energy.obis, QUANTITIES.export_energy.obis];
-  const used = obis.map((each) => {
+  const used = ENERGY.map((each) => {
     const value = (record) => toBase(record.registers.find((register) => register.obis === each));
     return words.readable(`${value(last) - value(first)}/1000000`);
   });
@@ -244,7 +259,7 @@ function sessionReport(bundle) {
     ]),
     first.time !== null && last.time !== null && last.time - first.time < 3650n * DAY_MS
       ? plotReadings(recordsOf(bundle), {
-          obis: obis[0],
+          obis: ENERGY[0],
           base: 1000000,
           unit: "kWh",
           start: Number(first.time),

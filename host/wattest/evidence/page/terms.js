@@ -100,7 +100,8 @@ function readTerms(fields) {
 
 function checkTogether(fields, terms) {
   const { start, end, seller, buyer, policy, lines } = terms;
-  if (start !== null && end !== null && end <= start) fields.wrong("end", "an end after the start");
+  if (start !== null && end !== null && end <= start)
+    fields.wrong("end", "an end after the start");
   if (seller === buyer) fields.wrong("buyer", "another party than the seller");
   if (policy.unmetered === "estimate" && lines.some((line) => line.needsCap)) {
     fields.wrong("line", "an estimate_cap, because unmetered time is estimated,");

@@ -1,5 +1,5 @@
-// The readings of one key in the order of their times (docs/settlement.md section 2, rules 1 and 2):
-// the points at which its registers can be read, and what is doubtful about them.
+// The readings of one key in the order of their times (docs/settlement.md section 2, rules 1 and
+// 2): the points at which its registers can be read, and what is doubtful about them.
 
 import { compareBytes, hex } from "./bytes.js";
 
@@ -32,7 +32,7 @@ function isUsable(reading, policy) {
   return reading.statusOk || policy.status !== "exclude";
 }
 
-// The first place in ascending `times` that is not before (or, with `after`, that is behind) `time`.
+// The first place in ascending `times` that is not before `time`; with `after`, that is behind it.
 export function placeOf(times, time, after = false) {
   let low = 0;
   let high = times.length;

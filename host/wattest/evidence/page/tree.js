@@ -49,7 +49,7 @@ export function multiRoot(size, indexes, leaves, hashes) {
   return root;
 }
 
-// Check that the log of `newSize` entries only appended to the one of `oldSize` (RFC 9162 2.1.4.2).
+// Whether the log of `newSize` entries only appended to that of `oldSize` (RFC 9162 2.1.4.2).
 export function isConsistent(oldSize, newSize, oldRoot, newRoot, path) {
   if (oldSize < 1 || oldSize > newSize) return false;
   if (oldSize === newSize) return path.length === 0 && sameBytes(oldRoot, newRoot);

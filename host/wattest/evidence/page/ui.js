@@ -1,7 +1,7 @@
 // The page itself: takes a file, shows each step as it ends, then what the file proves.
 
 import { make } from "./dom.js";
-import { identityOf, reportOf } from "./report.js";
+import { headline, identityOf, reportOf } from "./report.js";
 import { STEPS, missingAbilities, verifyBundle } from "./verify.js";
 
 const MARKS = { waiting: "\u00b7", running: "\u2026", passed: "\u2713", failed: "\u2717" };
@@ -53,8 +53,7 @@ function showNotes(notes) {
 function showEnd({ verdict, bundle }) {
   const { passed, step, rule, where, message } = verdict;
   if (passed) {
-    const what = { statement: "statement", session: "session", reading: "reading" }[verdict.form];
-    showVerdict("good", `This ${what} holds`, "All eleven checks passed.");
+    showVerdict("good", headline(bundle), "All eleven checks passed.");
     at("content").replaceChildren(...reportOf(bundle), identityOf(verdict, bundle));
   } else {
     const place = where ? `Where: ${where}.` : "";
@@ -64,7 +63,13 @@ function showEnd({ verdict, bundle }) {
     at("content").replaceChildren();
   }
   showNotes(verdict.notes);
-  document.documentElement.dataset.verdict = JSON.stringify({ passed, step, rule, where, message });
+  document.documentElement.dataset.verdict = JSON.stringify({
+    passed,
+    step,
+    rule,
+    where,
+    message,
+  });
 }
 
 // Let the browser draw before the next piece of work.
@@ -89,7 +94,11 @@ async function check(file) {
   const missing = await missingAbilities();
   if (missing) {
     showVerdict("bad", "This browser cannot check the file", missing);
-    document.documentElement.dataset.verdict = JSON.stringify({ passed: false, step: 0, rule: "browser" });
+    document.documentElement.dataset.verdict = JSON.stringify({
+      passed: false,
+      step: 0,
+      rule: "browser",
+    });
     return;
   }
   const data = new Uint8Array(await file.arrayBuffer());
@@ -116,7 +125,8 @@ function listen() {
     document.addEventListener(name, (event) => {
       event.preventDefault();
       drop.classList.toggle("over", name === "dragover");
-      if (name === "drop" && event.dataTransfer.files.length > 0) check(event.dataTransfer.files[0]);
+      if (name === "drop" && event.dataTransfer.files.length > 0)
+        check(event.dataTransfer.files[0]);
     });
   }
 }

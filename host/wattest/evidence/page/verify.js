@@ -1,16 +1,11 @@
-// A bundle's verification, step by step (docs/evidence.md section 5). The first rule that is broken
-// ends it.
+// A bundle's verification, step by step (docs/evidence.md section 5). The first rule that is
+// broken ends it.
 
 import { Fault } from "./bytes.js";
 import { knowsEd25519 } from "./note.js";
 import { checkContainer } from "./steps/container.js";
 import { checkForms } from "./steps/forms.js";
-import {
-  checkConsistency,
-  checkInclusion,
-  checkSignatures,
-  checkWitnesses,
-} from "./steps/log.js";
+import { checkConsistency, checkInclusion, checkSignatures, checkWitnesses } from "./steps/log.js";
 import { checkActs, checkParties } from "./steps/parties.js";
 import { checkComplete, checkRecords } from "./steps/records.js";
 import { checkStatements } from "./steps/statement.js";
@@ -82,7 +77,9 @@ export async function verifyBundle(data, options = {}) {
 function verdictOf(bundle, steps, fault) {
   const failed = steps.find(({ outcome }) => outcome === "failed");
   if (bundle.logKeys && !bundle.toldKey) {
-    bundle.notes.push("You did not say which log you expect: compare its key with the one you know.");
+    bundle.notes.push(
+      "You did not say which log you expect: compare its key with the one you were given.",
+    );
   }
   return {
     passed: fault === null,

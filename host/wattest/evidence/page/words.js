@@ -46,6 +46,14 @@ const FLAGS = {
   UNKNOWN_DOWN: "More time is unknown than the contract allows: the rest counts as down.",
 };
 
+const REASONS = {
+  "is emulated": "the meter is simulated by a program",
+  "is bench": "the meter stands on a test bench",
+  "has a demo key": "the meter's key is one for demonstrations, which anybody may hold",
+  "measured injected input": "the meter was fed with made-up values",
+  "measured stimulus input": "the meter measured a load that was played to it",
+};
+
 const STATES = {
   provisional: "provisional: an end of the period is not covered yet",
   complete: "complete: later records may still change it",
@@ -82,6 +90,24 @@ export function moment(ms, zone, withTime = true) {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const format = new Intl.DateTimeFormat("en-GB", withTime ? { ...options, ...time } : options);
   return format.format(new Date(Number(ms)));
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${count} ${BigInt(count) === 1n ? one : many}`;
+}
+
+// Why a statement is only a test, with equal reasons of several meters in one sentence. `serialOf`
+// gives the name on a meter with a key.
+export function reasonWords(reasons, serialOf) {
+  const meters = new Map();
+  for (const reason of reasons) {
+    const [, kid, what] = /^node ([0-9a-f]+) (.*)$/.exec(reason) ?? [null, "", reason];
+    meters.set(what, [...(meters.get(what) ?? []), serialOf(kid)]);
+  }
+  return [...meters].map(([what, names]) => {
+    const words = REASONS[what] ?? what;
+    return `${words} (${names.join(", ")})`;
+  });
 }
 
 export function periodWords([start, end], zone) {

@@ -138,7 +138,8 @@ async function unpack(raw, { method, size, crc }, name) {
   if (method === 8) {
     bytes = await inflate(raw, size);
     // packed data that is complete without its last byte has something behind its end
-    const loose = bytes !== null && (await inflate(raw.subarray(0, raw.length - 1), size)) !== null;
+    const loose =
+      bytes !== null && (await inflate(raw.subarray(0, raw.length - 1), size)) !== null;
     if (bytes === null || loose) broken("A file of the bundle cannot be unpacked.", name);
   }
   if (crc32(bytes) !== crc) broken("A file of the bundle is damaged.", name);

@@ -152,7 +152,8 @@ class Run {
         const name = `node ${node.kid}`;
         if (node.kind !== 0) reasons.add(`${name} is ${KINDS[node.kind]}`);
         if (node.demo) reasons.add(`${name} has a demo key`);
-        for (const input of track.simulated) reasons.add(`${name} measured ${INPUTS[input]} input`);
+        for (const input of track.simulated)
+          reasons.add(`${name} measured ${INPUTS[input]} input`);
       }
     }
     return [...reasons].sort();

@@ -33,7 +33,17 @@ function usageForm({ asset, metered, meteredMs, gaps, excluded, keys, flags }) {
   };
 }
 
-export function lineForm({ line, active, parts, exact, amount, flags, usage, metered, estimated }) {
+export function lineForm({
+  line,
+  active,
+  parts,
+  exact,
+  amount,
+  flags,
+  usage,
+  metered,
+  estimated,
+}) {
   const form = {
     code: line.code,
     template: line.template,

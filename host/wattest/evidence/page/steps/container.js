@@ -4,6 +4,7 @@ import { asRule, fail, hex, sameBytes } from "../bytes.js";
 import { decode } from "../cbor.js";
 import { OPTIONAL, parseManifest } from "../manifest.js";
 import { sha256 } from "../sha256.js";
+import { plural } from "../words.js";
 import { readZip } from "../zip.js";
 
 // Both hashes must agree: a wrong one of ours would show here, before anything rests on it.
@@ -54,5 +55,5 @@ export async function checkContainer(bundle) {
   await checkDigests(bundle.files, bundle.manifest);
   bundle.entries = readEntries(bundle.files.get("entries.cbor"));
   const proving = [...bundle.files.keys()].filter((name) => !OPTIONAL.includes(name));
-  return `${proving.length} files, ${bundle.entries.length} entries of the log`;
+  return `${plural(proving.length, "file")}, ${plural(bundle.entries.length, "entry", "entries")}`;
 }

@@ -53,7 +53,8 @@ function readStatement(body) {
   if (!isInt(generation) || generation < 1n) wrong("The statement has no number.");
   if (!isBytes(form.get("terms"), 32, 32)) wrong("The statement does not name its terms.");
   const bounded = cutoff instanceof Map && cutoff.size === 2 && isInt(cutoff.get("size"));
-  if (!bounded || cutoff.get("size") < 1n || !isBytes(cutoff.get("root"), 32, 32)) wrong("The statement has no cut-off.");
+  if (!bounded || cutoff.get("size") < 1n || !isBytes(cutoff.get("root"), 32, 32))
+    wrong("The statement has no cut-off.");
   return form;
 }
 

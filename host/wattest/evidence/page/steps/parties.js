@@ -63,7 +63,10 @@ function checkTerms(bundle) {
   for (const { index, kind, form, body, digest } of entries) {
     if (kind !== TERMS) continue;
     const where = `entry ${index}`;
-    bundle.agreedTerms.set(digest, asRule("terms-form", where, () => parseTerms(body)));
+    bundle.agreedTerms.set(
+      digest,
+      asRule("terms-form", where, () => parseTerms(body)),
+    );
     if (form.get("contract") !== manifest.contract) {
       fail("terms", "These terms are of another contract.", where);
     }
@@ -126,12 +129,15 @@ function checkMachineDispute(bundle, entry) {
   const { kid, ctx, seq, first, finding } = entry.form;
   const found = bundle.entries.find(({ index }) => index === entry.index - 1);
   const same = (other) => other.kid === kid && other.ctx === ctx && other.seq === seq;
-  const conflict =
-    found?.kind === FINDING && found.form.code === "conflict" && same(found.form);
+  const conflict = found?.kind === FINDING && found.form.code === "conflict" && same(found.form);
   const original = bundle.entries.find(({ index }) => BigInt(index) === first);
   const named = original && isRecord(original) && same(original.form);
   if (!conflict || BigInt(found.index) !== finding || !named) {
-    fail("machine-dispute", "It disputes a contradiction that is not there.", `entry ${entry.index}`);
+    fail(
+      "machine-dispute",
+      "It disputes a contradiction that is not there.",
+      `entry ${entry.index}`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { fail, hex, sameBytes } from "../bytes.js";
 import { isUsableKey, verifyEs256 } from "../cose.js";
 import { EVENT_BREAK, TRANSACTION, parseRecord, recordName } from "../record.js";
 import { QUANTITIES } from "../quantities.js";
+import { plural } from "../words.js";
 import { ENROLMENT, FINDING, STATEMENT, isRecord } from "./forms.js";
 
 const RETIRE = 2;
@@ -110,7 +111,7 @@ export async function checkRecords(bundle, progress) {
     }
   }
   bundle.enrolled = keys.enrolled;
-  return `${seen.size} records, ${keys.enrolled.size} meters`;
+  return `${plural(seen.size, "record")} of ${plural(keys.enrolled.size, "meter")}`;
 }
 
 // The items of a list at `key` of a map, or none where the document is of another form.
@@ -175,7 +176,8 @@ function checkSession(bundle) {
   const bySeq = new Map();
   for (const entry of bundle.entries) {
     const { form } = entry;
-    if (isRecord(entry) && form.ctx === TRANSACTION && form.kid === kid) bySeq.set(form.seq, entry);
+    if (isRecord(entry) && form.ctx === TRANSACTION && form.kid === kid)
+      bySeq.set(form.seq, entry);
   }
   if (begin >= end || end - begin > bundle.entries.length) wrong("The session has no end.");
   const session = [];
@@ -207,7 +209,8 @@ function energyOf({ registers }, wanted) {
 function checkGrowth(before, entry, wrong) {
   for (const obis of [QUANTITIES.import_energy.obis, QUANTITIES.export_energy.obis]) {
     const [old, now] = [energyOf(before, obis), energyOf(entry.form, obis)];
-    if (old === null || now === null || now < old) wrong("A meter never counts back.", placeOf(entry));
+    if (old === null || now === null || now < old)
+      wrong("A meter never counts back.", placeOf(entry));
   }
 }
 
@@ -244,7 +247,9 @@ function noteGaps(bundle) {
   }
   for (const [kid, { broken }] of heads) {
     if (broken) {
-      bundle.notes.push(`${broken} records of the meter with key ${kid} do not name the one before.`);
+      bundle.notes.push(
+        `${broken} records of the meter with key ${kid} do not name the one before.`,
+      );
     }
   }
 }
