@@ -19,6 +19,7 @@ from wattest.ledger.audit import AuditReport as LedgerReport
 from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
 from wattest.ledger.evidence_acts import ActChecks
+from wattest.operations.kept.audit_cosigned import check_cosignatures
 from wattest.operations.kept.audit_files import (
     Problem,
     came_to_its_end,
@@ -111,6 +112,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
         if not problems:
             problems += check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
             problems += _check_references(store, verifier, checks)
+            problems += check_cosignatures(run, store)
         if not problems:
             problems += checks.check_stated(run, size=entries)
     problems += check_kind_of_run(run, verifier.origin)
