@@ -151,7 +151,7 @@ def value_of(register: Register) -> tuple[Digits, str]:
     shift = register.scale - _KILO
     if decimals > _DECIMALS_MAX:
         decimals, unit, shift = max(0, -register.scale), "Wh", register.scale
-    digits = str(abs(register.mantissa)) + "0" * max(0, shift)
+    digits = str(abs(register.mantissa) * 10 ** max(0, shift))
     digits = digits.rjust(decimals + 1, "0")
     sign = "-" if register.mantissa < 0 else ""
     whole, rest = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
