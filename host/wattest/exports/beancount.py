@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wattest.errors import one_line
-from wattest.exports.placed import TEST_MARK, PlacedStatement
+from wattest.exports.placed import TEST_MARK, PlacedStatement, bought
 from wattest.settlement.money import format_minor
 from wattest.settlement.period import format_instant, load_zone
 
@@ -131,12 +131,12 @@ def _differences(placed: PlacedStatement, earlier: PlacedStatement | None) -> It
     """Yield what the buyer owes more by line, and what each payee receives more."""
     document, test = placed.document, placed.test
     contract = str(document["contract"])
-    owed = {str(line["code"]): int(line["amount"]) for line in document["lines"]}
+    owed = {str(line["code"]): int(line["amount"]) for line in bought(document)}
     paid: dict[str, int] = {}
     for party, minor in placed.payouts():
         paid[party] = paid.get(party, 0) - minor
     if earlier is not None:
-        for line in earlier.document["lines"]:
+        for line in bought(earlier.document):
             owed[line["code"]] = owed.get(line["code"], 0) - line["amount"]
         for party, minor in earlier.payouts():
             paid[party] = paid.get(party, 0) + minor

@@ -92,11 +92,13 @@ class PlacedStatement:
         return format_minor(minor, self.document["scale"])
 
     def payouts(self) -> list[tuple[str, int]]:
-        """Return who receives how much, minor units; all goes to the seller if it says nothing."""
-        stated = self.document.get("payouts")
-        if stated is None:
-            return [(self.document["seller"], self.document["total"])]
-        return [(str(party), int(minor)) for party, minor in stated]
+        """Return who receives how much of the total, minor units."""
+        return [(str(party), int(minor)) for party, minor in self.document["payouts"]]
+
+
+def bought(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the lines the buyer pays: they add up to the total; the seller pays the others."""
+    return [line for line in document["lines"] if line["payer"] == document["buyer"]]
 
 
 def record_indexes(document: Mapping[str, Any]) -> Iterator[int]:

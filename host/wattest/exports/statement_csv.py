@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from wattest.exports.placed import TEST_MARK, PlacedStatement
-from wattest.settlement.money import format_minor, parse_exact
+from wattest.settlement.money import format_minor
 from wattest.settlement.period import format_instant
 
 COLUMNS = (
     "mark", "contract", "period_start", "period_end", "generation", "state", "seller", "buyer",
-    "entry", "line", "template", "part", "window", "tier", "quantity", "unit", "price",
+    "entry", "line", "template", "payer", "part", "window", "tier", "quantity", "unit", "price",
     "part_amount", "line_amount", "currency", "flags", "statement_sha256",
 )  # fmt: skip
-"""``line_amount`` stands in the first row of a line only: the column adds up to the total."""
+"""``line_amount`` stands in the first row of a line only; where the buyer is the payer, the column
+adds up to the total."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _PLACES = 9
@@ -56,9 +58,9 @@ def _rows(placed: PlacedStatement) -> Iterator[tuple[object, ...]]:
         for number, part in enumerate(line["parts"] or ({},), 1):
             amount = placed.money(line["amount"]) if number == 1 else ""
             yield (
-                *head, line["code"], line["template"], number, part.get("window", ""),
-                part.get("tier", ""), _decimal(part, "quantity"), line.get("unit", ""),
-                part.get("price", ""), _decimal(part, "amount"), amount, document["currency"],
+                *head, line["code"], line["template"], line["payer"], number,
+                part.get("window", ""), part.get("tier", ""), _decimal(part, "quantity"),
+                line.get("unit", ""), _decimal(part, "price"), _decimal(part, "amount"), amount, document["currency"],
                 flags, placed.digest,
             )  # fmt: skip
 
@@ -66,5 +68,5 @@ def _rows(placed: PlacedStatement) -> Iterator[tuple[object, ...]]:
 def _decimal(part: Mapping[str, Any], key: str) -> str:
     if key not in part:
         return ""
-    text = format_minor(round(parse_exact(part[key]) * 10**_PLACES), _PLACES)
+    text = format_minor(round(Fraction(part[key]) * 10**_PLACES), _PLACES)
     return text.rstrip("0").rstrip(".")

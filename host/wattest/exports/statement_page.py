@@ -13,8 +13,9 @@ from typing import Any
 
 from wattest.exports.evidence_page import evidence_section, evidence_table, how_to_check
 from wattest.exports.markup import esc, page, raw, table, tag
-from wattest.exports.placed import PlacedStatement
-from wattest.exports.words import amount, instant, listed, number, price
+from wattest.exports.part_words import PartWords, part_words
+from wattest.exports.placed import PlacedStatement, bought
+from wattest.exports.words import amount, instant, listed, number, percent, span
 from wattest.settlement import Flag
 from wattest.settlement.money import parse_exact
 from wattest.settlement.render import NOTES
@@ -52,7 +53,7 @@ def _sheet(placed: PlacedStatement, *, first: bool) -> Iterator[str]:
     yield raw("p", _who_owes(document))
     yield tag("p", f"State: {_STATES[State(document['state'])]}.", class_="soft small")
     yield from _lines(placed)
-    yield from _payouts(placed)
+    yield from _availability(placed)
     yield from _remarks(document)
     for line in document["lines"]:
         yield from _line(placed, line)
@@ -106,44 +107,47 @@ def _who_owes(document: Mapping[str, Any]) -> str:
 
 
 def _lines(placed: PlacedStatement) -> Iterator[str]:
+    """Show what the buyer pays; below it, what the seller pays others out of that."""
     document = placed.document
-    rows = []
-    for line in document["lines"]:
-        said = _money(document, line["amount"])
-        flags = f" <span class='soft small'>{esc(', '.join(line['flags']))}</span>"
-        name = esc(line["code"]) + (flags if line["flags"] else "")
-        link = tag("a", said, href=f"#{anchor(placed)}-{line['code']}")
-        rows.append((name, "<br>".join(esc(text) for text in _sums(document, line)), link))
-    whole = tag("b", _money(document, document["total"]))
-    rows.append(("<b>Total</b>", "", whole))
+    mine = bought(document)
+    others = [line for line in document["lines"] if line not in mine]
     yield f'<h2 id="{anchor(placed)}-lines">What is owed</h2>'
+    rows = [_row(placed, line) for line in mine]
+    rows.append(("<b>Total</b>", "", tag("b", _money(document, document["total"]))))
     yield table(("Line", "Quantity x price", "Amount"), rows, numbers=frozenset({2}))
+    if others:
+        yield tag("p", f"Out of this {document['seller']} pays:")
+        rows = [_row(placed, line) for line in others]
+        yield table(("Line", "Share", "Amount"), rows, numbers=frozenset({2}))
+    payouts = [(party, minor) for party, minor in placed.payouts() if minor]
+    if len(payouts) > 1:
+        yield "<h2>Who receives it</h2>"
+        rows = [(esc(party), "", esc(_money(document, minor))) for party, minor in payouts]
+        yield table(("Party", "", "Amount"), rows, numbers=frozenset({2}))
 
 
-def _price(document: Mapping[str, Any], part: Mapping[str, Any]) -> str:
-    return price(Fraction(part["price"]), document["scale"], document["currency"])
-
-
-def _sums(document: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:
-    """Say each part of a line: ``tier 2: 400 kWh x 0.25 EUR``."""
-    unit = f" {line['unit']}" if "unit" in line else " of the period"
-    for part in line["parts"]:
-        where = " ".join(
-            text
-            for text in (part["window"], f"tier {part['tier']}" if part["tier"] else "")
-            if text
-        )
-        lead = f"{where}: " if where else ""
-        yield f"{lead}{number(parse_exact(part['quantity']))}{unit} x {_price(document, part)}"
-
-
-def _payouts(placed: PlacedStatement) -> Iterator[str]:
+def _row(placed: PlacedStatement, line: Mapping[str, Any]) -> tuple[str, str, str]:
     document = placed.document
-    if "payouts" not in document:
-        return
-    rows = [(esc(party), esc(_money(document, minor))) for party, minor in placed.payouts()]
-    yield "<h2>Who receives it</h2>"
-    yield table(("Party", "Amount"), rows, numbers=frozenset({1}))
+    flags = f" <span class='soft small'>{esc(', '.join(line['flags']))}</span>"
+    name = esc(line["code"]) + (flags if line["flags"] else "")
+    said = "<br>".join(esc(words.said) for words in _parts(document, line))
+    link = tag("a", _money(document, line["amount"]), href=f"#{anchor(placed)}-{line['code']}")
+    return name, said, link
+
+
+def _parts(document: Mapping[str, Any], line: Mapping[str, Any]) -> list[PartWords]:
+    return [
+        part_words(
+            template=line["template"],
+            window=part["window"],
+            tier=part["tier"],
+            quantity=parse_exact(part["quantity"]),
+            each=Fraction(part["price"]),
+            unit=line.get("unit", ""),
+            money=(document["scale"], document["currency"]),
+        )
+        for part in line["parts"]
+    ]
 
 
 def _remarks(document: Mapping[str, Any]) -> Iterator[str]:
@@ -153,6 +157,26 @@ def _remarks(document: Mapping[str, Any]) -> Iterator[str]:
         yield "<h2>What to know about it</h2>"
         items = (f"<li><b>{esc(flag)}</b>: {esc(known.get(flag, flag))}</li>" for flag in flags)
         yield raw("ul", "".join(items))
+
+
+def _availability(placed: PlacedStatement) -> Iterator[str]:
+    found = placed.document.get("availability")
+    if found is None:
+        return
+    rows = [
+        (
+            esc(asset["asset"]),
+            span(asset["up"]),
+            span(sum(end - start for start, end in asset["down"])),
+            span(sum(end - start for start, end in asset["unknown"])),
+            span(asset["excluded"]),
+        )
+        for asset in found["assets"]
+    ]
+    yield '<section class="keep"><h2>Availability</h2>'
+    yield tag("p", f"The assets were up {percent(parse_exact(found['value']))} of the time.")
+    yield table(("Asset", "Up", "Down", "Not known", "Maintenance"), rows)
+    yield "</section>"
 
 
 def _line(placed: PlacedStatement, line: Mapping[str, Any]) -> Iterator[str]:
@@ -166,33 +190,26 @@ def _line(placed: PlacedStatement, line: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sum_table(placed: PlacedStatement, line: Mapping[str, Any], identity: str) -> Iterator[str]:
-    """Show how parts become the amount; each quantity leads to its evidence."""
+    """Show how parts become the amount; each metered quantity leads to its evidence."""
     document = placed.document
-    unit = f" {line['unit']}" if "unit" in line else " of the period"
     rows = []
-    for part in line["parts"]:
-        quantity = f"{number(parse_exact(part['quantity']))}{unit}"
-        shown = (
-            tag("a", quantity, href=f"#{identity}-evidence")
-            if line.get("usage")
-            else esc(quantity)
-        )
-        name = part["window"] or ("tier" if part["tier"] else "")
-        tier = f" {part['tier']}" if part["tier"] else ""
-        rows.append(
-            (
-                esc(f"{name}{tier}".strip() or line["template"].lower().replace("_", " ")),
-                shown,
-                esc(_price(document, part)),
-                esc(number(parse_exact(part["amount"]))),
-            )
-        )
+    for part, words in zip(line["parts"], _parts(document, line), strict=True):
+        shown = esc(words.quantity)
+        if words.counts and line.get("usage"):
+            shown = tag("a", words.quantity, href=f"#{identity}-evidence")
+        name = words.name or line["template"].lower().replace("_", " ")
+        whole = esc(number(parse_exact(part["amount"])))
+        rows.append((esc(name), shown, esc(words.price), whole))
     yield table(("Part", "Quantity", "Price", "Amount"), rows, numbers=frozenset({1, 2, 3}))
     exact = parse_exact(line["exact"])
-    said = _money(document, line["amount"])
-    bound = next(
-        (NOTES[flag] for flag in (Flag.MINIMUM, Flag.MAXIMUM) if flag.value in line["flags"]), ""
-    )
+    bounds = (Flag.MINIMUM, Flag.MAXIMUM, Flag.CREDIT_CAP)
+    bound = next((NOTES[flag] for flag in bounds if flag.value in line["flags"]), "")
     rounding = document["rounding"].replace("_", " ")
     lead = f"{bound[0].upper()}{bound[1:]}. " if bound else ""
+    said = _money(document, line["amount"])
     yield tag("p", f"{lead}Exactly {number(exact, 9)}, rounded ({rounding}): {said}.")
+    if "metric" in line:
+        yield tag("p", f"Measure of performance: {percent(parse_exact(line['metric']))}.")
+    if line["payer"] != document["buyer"]:
+        names = [f"{party} {_money(document, minor)}" for party, minor in line["payees"]]
+        yield tag("p", f"{line['payer']} pays this to {listed(names)}.")

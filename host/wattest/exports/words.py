@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from fractions import Fraction
 
-from wattest.settlement.money import decimal_text, format_minor
+from wattest.settlement.money import format_minor
 from wattest.settlement.period import load_zone
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_PRICE_PLACES = 9
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -30,10 +31,16 @@ def amount(minor: int, scale: int, currency: str) -> str:
 
 
 def price(value: Fraction, scale: int, currency: str) -> str:
-    """Say a price exactly, with at least the decimals of the currency: ``9.50 EUR``."""
-    whole, _, rest = decimal_text(value).partition(".")
+    """Say a price with at least the decimals of the currency: ``9.50 EUR``.
+
+    It is exact, but for a fraction that no decimal is: that one has a sign before it.
+    """
+    scaled = value * 10**_PRICE_PLACES
+    places = format_minor(round(scaled), _PRICE_PLACES).rstrip("0")
+    whole, _, rest = places.partition(".")
     text = f"{whole}.{rest.ljust(scale, '0')}" if scale or rest else whole
-    return f"{grouped(text)} {currency}"
+    lead = "" if scaled.denominator == 1 else "≈ "
+    return f"{lead}{grouped(text)} {currency}"
 
 
 def number(value: Fraction | int, places: int = 6) -> str:

@@ -108,6 +108,7 @@ def changed_line(base: PlacedStatement, code: str, **changes: Any) -> dict[str, 
         if line["code"] == code:
             line.update(changes)
     document["total"] = sum(line["amount"] for line in document["lines"])
+    document["payouts"] = [[document["seller"], document["total"]]]
     return document
 
 
