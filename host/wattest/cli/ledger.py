@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import base64
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattest.cli import ledger_cosign, ledger_tiles
+from wattest.cli import ledger_cosign, ledger_migrate, ledger_tiles
 from wattest.cli.options import Commands, Parser, add_json, index
 from wattest.cli.output import print_json, print_table
 from wattest.errors import UsageError
@@ -31,7 +30,7 @@ def add_command(commands: Commands) -> None:
     """Add ``ledger`` and its verbs to the command line."""
     parser = commands.add_parser(
         "ledger",
-        help="look into a run's ledger: show, checkpoint, prove, entries, cosign, export-tiles",
+        help="look into a run's ledger: show, prove, migrate, cosign and more",
         description="Look into the ledger of a kept run and prove what is in it.",
         epilog=_EXAMPLES,
     )
@@ -46,11 +45,13 @@ def add_command(commands: Commands) -> None:
         (prove, _prove),
         (entries, _entries),
     ):
-        verb.add_argument("folder", type=Path, metavar="DIR", help="folder of a kept run")
+        verb.add_argument("place", metavar="DIR", help="folder of a kept run, ledger file or URL")
+        ledger_migrate.add_key(verb)
         add_json(verb)
         verb.set_defaults(run=run, verb=function)
     ledger_cosign.add_verb(verbs)
     ledger_tiles.add_verb(verbs)
+    ledger_migrate.add_verb(verbs)
     prove.add_argument("index", nargs="?", type=index, metavar="INDEX", help="the entry to prove")
     prove.add_argument(
         "--size", type=index, metavar="N", help="in the tree of this size (default: all)"
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     """Open the ledger and do the verb."""
     from wattest.operations.kept.ledger_view import open_view
 
-    with open_view(args.folder) as view:
+    with open_view(args.place, args.key) as view:
         args.verb(view, args)
     return 0
 

@@ -1,4 +1,4 @@
-"""What is kept on disk: ledgers (one SQLite file each, or memory) and the boards' passports."""
+"""What is kept: ledgers (SQLite file, PostgreSQL, memory) and the passports of boards."""
 
 from wattest.store.memory import MemoryStore
 from wattest.store.passport import Passport
@@ -13,6 +13,7 @@ from wattest.store.passport_facts import (
     PassportEvent,
     Wear,
 )
+from wattest.store.place import is_url, open_store
 from wattest.store.sqlite import SqliteStore
 
 __all__ = [
@@ -28,4 +29,6 @@ __all__ = [
     "PassportEvent",
     "SqliteStore",
     "Wear",
+    "is_url",
+    "open_store",
 ]

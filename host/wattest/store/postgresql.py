@@ -161,21 +161,18 @@ class PostgresqlStore(SqlStore):
             raise explain(exc, self._place, "reading") from exc
         yield from found
 
-    def drop_empty(self) -> None:
-        """Take the tables out again, if no entry was logged: what was made here was not needed.
+    def discard(self) -> None:
+        """Close a new ledger that is still empty, and leave nothing of it behind.
 
         Raises:
-            StoreError: they cannot be taken out.
+            StoreError: it cannot be removed.
         """
-        with self.turn() as size:
-            if size:
-                return
-            names = ", ".join((MARK_TABLE, *self._text.tables))
-            try:
-                self._connection.execute(f"DROP TABLE {names}")
-            except psycopg.Error as exc:
-                raise explain(exc, self._place, "removing the empty tables") from exc
-            self.keep()
+        if self.is_new:
+            with self.turn() as size:
+                if not size:
+                    self._drop()
+                    self.keep()
+        self.close()
 
     def _fetch(self, sql: str, values: Values = ()) -> list[Values]:
         try:
@@ -275,6 +272,7 @@ class PostgresqlStore(SqlStore):
             self._connection.execute(TAKE_TURN)
             if not identify(self._connection, self._place, create=True):
                 lay_out(self._connection, self._text)
+                self.is_new = True
             self._connection.execute("COMMIT")
         except psycopg.Error as exc:
             raise explain(exc, self._place, "opening") from exc
@@ -293,6 +291,13 @@ class PostgresqlStore(SqlStore):
             copy.set_types([name.lower() for name in text.types])
             for row in values:
                 copy.write_row(row)
+
+    def _drop(self) -> None:
+        names = ", ".join((MARK_TABLE, *self._text.tables))
+        try:
+            self._connection.execute(f"DROP TABLE {names}")
+        except psycopg.Error as exc:
+            raise explain(exc, self._place, "removing the empty tables") from exc
 
     def _insert(self, few: Sequence[tuple[str, Sequence[Values]]]) -> None:
         with self._connection.pipeline(), self._connection.cursor() as cursor:

@@ -40,12 +40,22 @@ class SqlStore(ABC):
     Args:
         place: what to call it in messages.
         text: the statements in its database's words.
+
+    Attributes:
+        is_new: there was none before; it was laid out when it was opened.
     """
+
+    is_new = False
 
     def __init__(self, place: str, text: SqlText) -> None:
         self._place = place
         self._text = text
         self._turn_size: int | None = None
+
+    @property
+    def place(self) -> str:
+        """What to call it in messages: the path, or the URL without its password."""
+        return self._place
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +83,18 @@ class SqlStore(ABC):
     @abstractmethod
     def keep(self) -> None:
         """See ``wattest.ledger.store.Store.keep``."""
+
+    @abstractmethod
+    def damage(self) -> Iterator[str]:
+        """See ``wattest.ledger.store.LedgerReader.damage``."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Close a new ledger that is still empty, and leave nothing of it behind.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
 
     @abstractmethod
     def _fetch(self, sql: str, values: Values = ()) -> list[Values]:

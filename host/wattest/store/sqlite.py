@@ -77,6 +77,7 @@ class SqliteStore(SqlStore):
                 self._path, busy_timeout_s=busy_timeout_s, kind=LEDGER
             )
         else:
+            self.is_new = not self._path.exists()
             self._connection = open_for_writing(
                 self._path, create=create, busy_timeout_s=busy_timeout_s, kind=LEDGER
             )
@@ -90,6 +91,20 @@ class SqliteStore(SqlStore):
             if not self._read_only:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+    def discard(self) -> None:
+        """Close a new ledger that is still empty, and leave nothing of it behind.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        removed = self.is_new and not self._size()
+        self.close()
+        try:
+            if removed:
+                self._path.unlink()
+        except OSError as exc:
+            raise StoreError(f"{self._path}: cannot be removed: {exc.strerror}") from exc
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[int]:

@@ -1,15 +1,29 @@
-"""Opens the ledger of a kept run for reading, with the checkpoint key its run.json names."""
+"""Opens a kept ledger for reading: that of a run, of a file, or of a database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError, NoteError
 from wattest.ledger import CheckpointVerifier, LedgerView
 from wattest.operations.rundir import CHECKPOINT_KEY, RunDir
-from wattest.store import SqliteStore
+from wattest.store import is_url, open_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPlace:
+    """Where a ledger is, and whose signature its checkpoints must have.
+
+    Attributes:
+        store: a path or a URL, for ``open_store``.
+        verifier: its key, or None if nobody said.
+    """
+
+    store: Path | str
+    verifier: CheckpointVerifier | None
 
 
 def checkpoint_verifier(run: RunDir) -> CheckpointVerifier:
@@ -27,17 +41,54 @@ def checkpoint_verifier(run: RunDir) -> CheckpointVerifier:
         raise ConfigError(str(error), path=str(run.run_json), key=CHECKPOINT_KEY) from error
 
 
-@contextmanager
-def open_view(path: Path) -> Iterator[LedgerView]:
-    """Open the ledger of the run in ``path``; nothing is written.
+def find_ledger(place: Path | str, key: str | None = None) -> LedgerPlace:
+    """Find the ledger that a person names.
+
+    Args:
+        place: folder of a kept run, a ledger file, or the URL of a database.
+        key: the checkpoint key as run.json writes it; a run names its own.
 
     Raises:
-        ConfigError: this is not the folder of a run.
-        StoreError: its ledger cannot be read.
-        SignatureInvalid: the newest checkpoint is not signed by the run's key.
+        ConfigError: there is no such folder of a run, or the key is none, or both are given.
+    """
+    if is_url(place) or Path(place).is_file():
+        return LedgerPlace(store=place, verifier=_key(key))
+    run = RunDir(Path(place))
+    verifier = checkpoint_verifier(run)
+    if key is not None:
+        raise ConfigError("is for a file or a database: a run names its own", path="--key")
+    return LedgerPlace(store=run.ledger, verifier=verifier)
+
+
+@contextmanager
+def open_view(place: Path | str, key: str | None = None) -> Iterator[LedgerView]:
+    """Open a ledger; nothing is written.
+
+    Args:
+        place: folder of a kept run, a ledger file, or the URL of a database.
+        key: the checkpoint key of a file or a database.
+
+    Raises:
+        ConfigError: this is not the folder of a run, or the key is missing.
+        StoreError: the ledger cannot be read.
+        SignatureInvalid: the newest checkpoint is not signed by the key.
         CheckpointInconsistent: the newest checkpoint does not describe the stored tree.
     """
-    run = RunDir(path)
-    verifier = checkpoint_verifier(run)
-    with SqliteStore(run.ledger, read_only=True) as store:
-        yield LedgerView(store, verifier)
+    found = find_ledger(place, key)
+    if found.verifier is None:
+        raise ConfigError(
+            "is needed to check a ledger outside of the folder of its run",
+            path="--key",
+            hint=f"run.json of the run names it as {CHECKPOINT_KEY}",
+        )
+    with open_store(found.store, read_only=True) as store:
+        yield LedgerView(store, found.verifier)
+
+
+def _key(text: str | None) -> CheckpointVerifier | None:
+    if text is None:
+        return None
+    try:
+        return CheckpointVerifier.from_text(text)
+    except NoteError as error:
+        raise ConfigError(str(error), path="--key") from error
