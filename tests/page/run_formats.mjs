@@ -47,7 +47,9 @@ const READERS = {
   signature: async (data, { spki }) => {
     const record = parseRecord(data);
     const key = publicKeyOf(fromHex(spki));
-    return hex(kidOf(fromHex(spki))) === record.kid && verifyEs256(key, record.signature, record.signed);
+    return (
+      hex(kidOf(fromHex(spki))) === record.kid && verifyEs256(key, record.signature, record.signed)
+    );
   },
   period: (_, { zone, unit, time }) =>
     periodAt({ zone, period: { kind: "calendar", unit } }, BigInt(time)).map(Number),
@@ -56,7 +58,9 @@ const READERS = {
 };
 
 const found = [];
-for (const { what, data = "", options = {} } of JSON.parse(readFileSync(process.argv[2], "utf8"))) {
+for (const { what, data = "", options = {} } of JSON.parse(
+  readFileSync(process.argv[2], "utf8"),
+)) {
   try {
     found.push({ value: await READERS[what](fromHex(data), options) });
   } catch (error) {

@@ -34,6 +34,7 @@ def reading_form(reading: SettlementReading) -> dict[str, Any]:
         "input": reading.input,
         "inputAfter": reading.input_after,
         "tx": reading.tx,
+        "relay": reading.relay,
         "index": reading.index,
         "content": reading.payload_digest.hex(),
     }

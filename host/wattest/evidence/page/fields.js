@@ -2,7 +2,7 @@
 
 import { fail } from "./bytes.js";
 import { ZERO, parseDecimal } from "./rational.js";
-import { parseInstant } from "./zone.js";
+import { TIME_MAX, TIME_MIN, parseInstant } from "./zone.js";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 const MONEY_MAX = 10n ** 12n;
@@ -70,9 +70,15 @@ export class Fields {
     return value;
   }
 
+  positive(key) {
+    const value = this.decimal(key);
+    if (value.isZero()) this.wrong(key, "more than 0");
+    return value;
+  }
+
   instant(key) {
     const value = parseInstant(this.raw(key));
-    if (value === null || value < 631152000000n || value > 7258118400000n) {
+    if (value === null || value < TIME_MIN || value > TIME_MAX) {
       this.wrong(key, "an instant in UTC");
     }
     return value;
@@ -99,6 +105,20 @@ export class Fields {
     if (items.length === 0) this.wrong(key, "at least one, or none written at all");
     const place = this.path ? `${this.path}.${key}` : key;
     return items.map((item, i) => new Fields(item, `${place}[${i}]`));
+  }
+
+  // Windows of time that ascend and stay apart; absent means none.
+  windows(key) {
+    const windows = [];
+    for (const entry of this.tables(key)) {
+      const window = [entry.instant("start"), entry.instant("end")];
+      if (window[1] <= window[0]) entry.wrong("end", "an instant after its start");
+      const before = windows[windows.length - 1];
+      if (before && window[0] < before[1]) entry.wrong("start", "windows in order, apart");
+      entry.finish();
+      windows.push(window);
+    }
+    return windows;
   }
 
   finish() {

@@ -1,7 +1,5 @@
 // Exact fractions of BigInt in lowest terms: what money is before it is rounded, once.
 
-import { fail } from "./bytes.js";
-
 function gcd(a, b) {
   while (b !== 0n) [a, b] = [b, a % b];
   return a;
@@ -93,13 +91,13 @@ export function parseDecimal(text) {
   return match[1] ? ZERO.minus(value) : value;
 }
 
-// Write a finite decimal exactly and shortest.
+// Write a decimal of 30 places or less exactly and shortest; null where there is none.
 export function decimalText(value) {
   for (let places = 0; places <= 30; places += 1) {
     const scaled = value.times(10n ** BigInt(places));
     if (scaled.den === 1n) return formatMinor(scaled.num, places);
   }
-  return fail("decimal", `${value} has no finite decimal form`);
+  return null;
 }
 
 // Round major units to whole minor units, symmetric about zero.

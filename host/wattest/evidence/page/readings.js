@@ -1,6 +1,6 @@
 // From verified records to what a settlement needs of them, with the times later events give.
 
-import { EVENT_INPUT, EVENT_TIME_SET } from "./record.js";
+import { EVENT_INPUT, EVENT_RELAY, EVENT_TIME_SET } from "./record.js";
 import { toBase } from "./quantities.js";
 
 // The earliest time-set event of each boot: only it speaks about the time before.
@@ -24,6 +24,11 @@ function inputsOf(record) {
   return [Math.max(record.input, before, after), after];
 }
 
+// What a relay event says: 0 open, 1 closed; null in any other record.
+function relayOf({ event }) {
+  return event?.kind === EVENT_RELAY ? Number(event.fields.get(2n)) : null;
+}
+
 // Readings of `{ index, record }`, in that order.
 export function readingsOf(records) {
   const clocks = clocksOf(records);
@@ -45,6 +50,7 @@ export function readingsOf(records) {
       input,
       inputAfter,
       tx: record.tx,
+      relay: relayOf(record),
       index,
       content: record.content,
     };

@@ -8,9 +8,8 @@ import { sha256 } from "./sha256.js";
 export const FISCAL = 0;
 export const TRANSACTION = 1;
 export const EVENT = 2;
-export const EVENT_BOOT = 1;
 export const EVENT_TIME_SET = 2;
-export const EVENT_IDENTIFY = 7;
+export const EVENT_RELAY = 5;
 export const EVENT_INPUT = 8;
 export const EVENT_BREAK = 10;
 

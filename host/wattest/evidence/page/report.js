@@ -24,6 +24,18 @@ function partRow(part) {
   );
 }
 
+// What more there is to say about a line: who else pays, what it was measured by.
+function remarksOf(line, buyer) {
+  const remarks = [words.templateWords(line.template)];
+  if (line.payer !== buyer) {
+    const shares = line.payees.map(([party]) => party).join(", ");
+    remarks.push(`paid by ${line.payer} to ${shares}, not on top of the total`);
+  }
+  if (line.metric !== undefined) remarks.push(`measured: ${words.percent(line.metric)}`);
+  if (line.once) remarks.push("falls due once");
+  return remarks.map((text) => make("div", { class: "quiet" }, text));
+}
+
 function quantityText(line) {
   if (line.quantity === undefined) return "";
   const counted = line.metered + line.estimated;
@@ -32,7 +44,7 @@ function quantityText(line) {
 }
 
 function lineRows(line, terms) {
-  const parts = line.parts.length > 1 || line.parts.some(({ window }) => window) ? line.parts : [];
+  const parts = line.parts.length > 1 ? line.parts : [];
   const price = line.parts.length === 1 && !parts.length ? `\u00d7 ${line.parts[0].price}` : "";
   return make(
     "tbody",
@@ -44,7 +56,7 @@ function lineRows(line, terms) {
         "th",
         { scope: "row" },
         line.code,
-        make("div", { class: "quiet" }, words.templateWords(line.template)),
+        ...remarksOf(line, terms.buyer),
       ),
       make("td", { class: "number" }, quantityText(line)),
       make("td", { class: "number" }, price),
@@ -79,7 +91,7 @@ function lineTable({ document, terms }) {
       make(
         "tr",
         {},
-        make("th", { scope: "row", colspan: "3" }, "Total"),
+        make("th", { scope: "row", colspan: "3" }, `${terms.buyer} pays`),
         make("td", { class: "number" }, words.money(document.total, terms)),
       ),
     ),
@@ -137,18 +149,45 @@ function testRemark(document, bundle) {
 
 function figureOf({ document, terms }, bundle) {
   const line = document.lines.find(({ quantity }) => QUANTITIES[quantity]?.obis);
-  const plan = terms.lines.find(({ code }) => code === line?.code);
-  if (!line || !plan) return null;
+  const plan = terms.lines.find(({ code }) => code === line?.line);
   const [start, end] = document.period.map(Number);
   return plotReadings(recordsOf(bundle), {
-    obis: plan.quantity.obis,
-    base: Number(line.base_per_unit),
-    unit: line.unit,
+    obis: plan?.needs.quantity.obis ?? ENERGY[0],
+    base: line ? Number(line.base_per_unit) : 1000000,
+    unit: line?.unit ?? "kWh",
     start,
     end,
     zone: terms.zone,
     maxGap: Number(terms.policy.maxGap),
   });
+}
+
+// Who gets how much of the total, where it is more than one.
+function payoutList({ document, terms }) {
+  if (document.payouts.length < 2) return null;
+  return make(
+    "div",
+    {},
+    make("h3", {}, "Who gets it"),
+    facts(document.payouts.map(([party, minor]) => [party, words.money(minor, terms)])),
+  );
+}
+
+function availabilityFacts({ document }) {
+  const { availability } = document;
+  if (!availability) return null;
+  const hours = (ms) => `${words.readable(`${ms}/3600000`, 2)} h`;
+  return make(
+    "div",
+    {},
+    make("h3", {}, "Availability"),
+    facts([
+      ["Share of the time", words.percent(availability.value)],
+      ["Working", hours(availability.up)],
+      ["Down", hours(availability.down)],
+      ["Nobody knows", hours(availability.unknown)],
+    ]),
+  );
 }
 
 function earlierVersions(statements) {
@@ -193,6 +232,14 @@ function actList(bundle) {
   return make("div", {}, make("h2", {}, "Disputes and payments"), make("ul", {}, ...items));
 }
 
+function readingsReport(newest, bundle) {
+  const { document, terms } = newest;
+  const figure = figureOf(newest, bundle);
+  const list = document.lines.flatMap((line) => evidenceOf(line, bundle, terms.zone));
+  const behind = list.length ? details("Which readings each amount rests on", ...list) : null;
+  return figure || behind ? [make("h2", {}, "The readings"), figure, behind] : [];
+}
+
 function statementReport(bundle) {
   const newest = bundle.statements[bundle.statements.length - 1];
   const { document, terms } = newest;
@@ -208,14 +255,11 @@ function statementReport(bundle) {
       ["Total", make("strong", {}, words.money(document.total, terms))],
     ]),
     lineTable(newest),
+    payoutList(newest),
+    availabilityFacts(newest),
     flagList(document),
     earlierVersions(bundle.statements),
-    make("h2", {}, "The readings"),
-    figureOf(newest, bundle),
-    details(
-      "Which readings each amount rests on",
-      ...document.lines.flatMap((line) => evidenceOf(line, bundle, terms.zone)),
-    ),
+    ...readingsReport(newest, bundle),
     actList(bundle),
   ];
 }

@@ -1,14 +1,17 @@
 // The terms of a contract from their one canonical form (docs/settlement.md section 1): every rule
 // of a contract file again, and every default written out.
 
-import { fail } from "./bytes.js";
+import { fail, fromHex } from "./bytes.js";
 import { decode, encode } from "./cbor.js";
 import { Fields, ascending, isName } from "./fields.js";
-import { readLine } from "./settle/lines.js";
+import { Rational } from "./rational.js";
+import { readLines } from "./settle/lines.js";
 import { isZone } from "./zone.js";
 
-const FORMAT = "wattest-terms/1";
+const FORMAT = "wattest-terms/2";
 const WEEK_S = 7n * 86400n;
+const YEAR_S = 366n * 86400n;
+const WITNESS = /^[!-*,-~]{1,128}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44,172}={0,2}$/;
 
 function readAssets(fields) {
   const names = fields.list("assets");
@@ -30,19 +33,6 @@ function readPeriod(fields) {
   return period;
 }
 
-function readPauses(fields) {
-  const pauses = [];
-  for (const entry of fields.tables("pauses")) {
-    const pause = [entry.instant("start"), entry.instant("end")];
-    if (pause[1] <= pause[0]) entry.wrong("end", "an instant after its start");
-    const before = pauses[pauses.length - 1];
-    if (before && pause[0] < before[1]) entry.wrong("start", "pauses in order, apart");
-    entry.finish();
-    pauses.push(pause);
-  }
-  return pauses;
-}
-
 function readPolicy(fields) {
   const policy = {
     maxGap: 1000n * fields.integer("max_gap_s", 1n, WEEK_S),
@@ -51,22 +41,51 @@ function readPolicy(fields) {
     input: fields.choice("input", ["sensor", "any"]),
     status: fields.choice("status", ["accept", "exclude"]),
     tolerancePercent: fields.integer("tolerance_percent", 0n, 100n),
+    estimates: fields.choice("estimates", ["rule", "logged"]),
+    coverage: 1000n * fields.integer("coverage_s", 1n, WEEK_S),
+    maxUnknown: new Rational(fields.integer("max_unknown_percent", 0n, 100n), 100n),
+    cutoffDelay: 1000n * fields.integer("cutoff_delay_s", 0n, YEAR_S),
+    finalAfter: 1000n * fields.integer("final_after_s", 0n, 10n * YEAR_S),
   };
   fields.finish();
   return policy;
 }
 
-function readLines(fields) {
-  const entries = fields.tables("line");
-  if (entries.length < 1 || entries.length > 64) fields.wrong("line", "1 to 64 lines");
-  const lines = [];
-  for (const entry of entries) {
-    const line = readLine(entry);
-    if (lines.some(({ code }) => code === line.code)) entry.wrong("code", "a code of its own");
-    entry.finish();
-    lines.push(line);
+// The public keys that the terms pin, by party.
+function readPins(fields) {
+  if (!fields.has("party_keys")) return new Map();
+  const table = fields.table("party_keys");
+  const pins = new Map();
+  for (const party of table.map.keys()) {
+    if (!isName(party)) table.wrong(String(party), "the name of a party");
+    pins.set(party, fromHex(table.text(party, /^[0-9a-f]{128}$/)));
   }
-  return lines;
+  if (pins.size === 0) fields.wrong("party_keys", "a key, or nothing");
+  return pins;
+}
+
+function readWitness(fields) {
+  if (!fields.has("witness")) return { keys: [], threshold: 0 };
+  const table = fields.table("witness");
+  const keys = table.list("keys");
+  const sound = keys.every((key) => typeof key === "string" && WITNESS.test(key));
+  if (keys.length < 1 || keys.length > 16 || !sound || !ascending(keys)) {
+    table.wrong("keys", "1 to 16 keys of witnesses, ascending,");
+  }
+  const threshold = Number(table.integer("threshold", 1n, BigInt(keys.length)));
+  table.finish();
+  return { keys, threshold };
+}
+
+// What the asset costs its seller; no statement depends on it.
+function readLifeCycle(fields) {
+  if (!fields.has("life_cycle")) return;
+  const table = fields.table("life_cycle");
+  for (const key of ["development", "delivery", "operation", "maintenance", "disposal"]) {
+    table.decimal(key);
+  }
+  table.integer("periods", 1n, 10000n);
+  table.finish();
 }
 
 function readTerms(fields) {
@@ -86,16 +105,39 @@ function readTerms(fields) {
     period: readPeriod(fields.table("period")),
     start: fields.optional("start", (key) => fields.instant(key)),
     end: fields.optional("end", (key) => fields.instant(key)),
-    pauses: readPauses(fields),
+    pauses: fields.windows("pauses"),
+    maintenance: fields.windows("maintenance"),
     policy: readPolicy(fields.table("policy")),
-    lines: readLines(fields),
+    endedBy: fields.optional("ended_by", (key) => fields.choice(key, ["seller", "buyer"])),
+    arbiter: fields.optional("arbiter", (key) => fields.name(key)),
+    pins: readPins(fields),
+    witness: readWitness(fields),
   };
+  terms.lines = readLines(fields, terms);
+  readLifeCycle(fields);
   fields.finish();
+  terms.brokers = brokersOf(terms);
   checkTogether(fields, terms);
-  terms.parties = new Set([terms.seller, terms.buyer]);
-  terms.pins = new Map();
-  terms.witness = { keys: [], threshold: 0 };
+  terms.parties = new Set([terms.seller, terms.buyer, ...terms.brokers]);
+  if (terms.arbiter !== null) terms.parties.add(terms.arbiter);
+  checkParties(fields, terms);
   return terms;
+}
+
+// Parties the seller pays out of what the buyer pays, ascending, each once.
+function brokersOf({ lines }) {
+  const names = lines.flatMap(({ needs }) => needs.brokers.map(({ party }) => party));
+  return [...new Set(names)].sort();
+}
+
+// Everybody who has a key or a say is a party of their own.
+function checkParties(fields, { seller, buyer, brokers, arbiter, pins, parties }) {
+  if ([seller, buyer, ...brokers].includes(arbiter)) {
+    fields.wrong("arbiter", "somebody who is not paid and does not pay");
+  }
+  for (const party of pins.keys()) {
+    if (!parties.has(party)) fields.wrong("party_keys", "keys of parties");
+  }
 }
 
 function checkTogether(fields, terms) {
@@ -103,7 +145,9 @@ function checkTogether(fields, terms) {
   if (start !== null && end !== null && end <= start)
     fields.wrong("end", "an end after the start");
   if (seller === buyer) fields.wrong("buyer", "another party than the seller");
-  if (policy.unmetered === "estimate" && lines.some((line) => line.needsCap)) {
+  if (terms.endedBy !== null && end === null) fields.wrong("ended_by", "no value without an end");
+  const uncapped = ({ needs }) => needs.quantity?.obis && needs.cap === null;
+  if (policy.unmetered === "estimate" && lines.some(uncapped)) {
     fields.wrong("line", "an estimate_cap, because unmetered time is estimated,");
   }
 }

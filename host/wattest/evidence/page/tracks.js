@@ -172,6 +172,12 @@ function sameRegisters(a, b) {
   return [...a].every(([obis, value]) => b.get(obis) === value);
 }
 
+// What the last relay event before an instant said; without one it is closed.
+function wasRelayOpen(timed, before) {
+  const events = timed.filter(({ relay, time }) => relay !== null && time < before);
+  return events.length > 0 && events[events.length - 1].relay === 0;
+}
+
 // The track of one key; `group` are all its readings, in any order.
 export function buildTrack(kid, group, policy, period) {
   const timed = group.filter((reading) => reading.time !== null).sort(timeOrder);
@@ -194,6 +200,8 @@ export function buildTrack(kid, group, policy, period) {
     notes: builder.notes,
     fiscal: [...new Set(fiscal)].sort(compareInt),
     simulated: [...builder.simulated].sort(),
+    seen: kept.filter((reading) => !conflicts.has(identity(reading))),
+    relayOpen: kept.length > 0 && wasRelayOpen(timed, kept[0].time),
   };
 }
 

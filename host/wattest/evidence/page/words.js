@@ -4,6 +4,8 @@ import { formatMinor } from "./rational.js";
 
 const TEMPLATES = {
   SUBSCRIPTION: "Fixed amount",
+  SHORTFALL: "Damages for what is missing",
+  SLA_CREDIT: "Credit for poor availability",
   PAY_PER_USE: "Price for use",
   PAY_FOR_PERFORMANCE: "Price for performance",
   GAIN_SHARE: "Share in the gain",
@@ -82,6 +84,12 @@ export function readable(exact, places = 6) {
   const whole = scaled / BigInt(den);
   const text = formatMinor(sign ? -whole : whole, places).replace(/\.?0+$/, "");
   return (scaled % BigInt(den) === 0n ? "" : "\u2248 ") + grouped(text);
+}
+
+// A share such as "2476800/2548800" as "97.175 %".
+export function percent(exact) {
+  const [num, den = "1"] = exact.split("/");
+  return `${readable(`${BigInt(num) * 100n}/${den}`, 3)} %`;
 }
 
 // An instant in the contract's time zone: "1 Apr 2026, 00:00".

@@ -4,6 +4,8 @@ import { fail } from "./bytes.js";
 import { floorDiv, modulo } from "./rational.js";
 
 const DAY_MS = 86400000;
+export const TIME_MIN = 631152000000n; // 1990
+export const TIME_MAX = 7258118400000n; // 2200: beyond it no table of zones says anything
 const FORMATS = new Map();
 
 export function isZone(name) {
@@ -104,6 +106,7 @@ export function parseInstant(text) {
 
 // The settlement period an instant (BigInt) belongs to, as BigInt.
 export function periodAt(terms, time) {
+  if (time < 0n || time >= TIME_MAX) fail("period", "A time between 1970 and 2200 is expected.");
   if (terms.period.kind === "calendar") {
     return calendarPeriod(terms.zone, terms.period.unit, Number(time)).map(BigInt);
   }
@@ -111,4 +114,29 @@ export function periodAt(terms, time) {
   if (time < start) fail("period", "It begins before the first period of the contract.");
   const begin = start + floorDiv(time - start, duration) * duration;
   return [begin, begin + duration];
+}
+
+// Up to `count` periods before one, ascending, none from before the contract.
+export function previousPeriods(terms, period, count) {
+  let first = terms.start ?? 0n;
+  if (terms.period.kind === "fixed" && terms.period.start > first) first = terms.period.start;
+  const found = [];
+  let end = period[0];
+  while (found.length < count && end > first) {
+    found.unshift(periodAt(terms, end - 1n));
+    [end] = found[0];
+  }
+  return found;
+}
+
+// How many periods, counted from the one that holds `from`, end by `until`; at most `limit`.
+export function periodsEnded(terms, from, until, limit) {
+  let at = from;
+  if (terms.period.kind === "fixed" && terms.period.start > at) at = terms.period.start;
+  for (let count = 0; count < limit; count += 1) {
+    const [, end] = periodAt(terms, at);
+    if (end > until) return count;
+    at = end;
+  }
+  return limit;
 }

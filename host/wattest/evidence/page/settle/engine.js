@@ -1,14 +1,17 @@
-// Draw the statement of one period: terms and readings in, the document out.
+// Draw the statement of one period: terms and evidence in, the document out.
 
 import { fail } from "../bytes.js";
-import { Rational, ZERO, floorDiv, most, roundToMinor } from "../rational.js";
+import { ONE, Rational, ZERO, most } from "../rational.js";
 import { tariffCuts } from "../tariff.js";
 import { buildTrack } from "../tracks.js";
-import { labelAt, measure } from "../usage.js";
-import { lineForm } from "./form.js";
-import { bounded, part, sumOf, useParts } from "./price.js";
+import { measure } from "../usage.js";
+import { TIME_MAX, previousPeriods } from "../zone.js";
+import { scanAvailability } from "./availability.js";
+import { estimateFor } from "./estimate.js";
+import { statementForm } from "./form.js";
+import { priceLines } from "./price.js";
 
-export const ENGINES = [{ format: "wattest-statement/1", engine: 1n }];
+export const ENGINES = [{ format: "wattest-statement/2", engine: 2n }];
 const KINDS = ["real", "emulated", "bench"];
 const INPUTS = ["sensor", "injected", "stimulus"];
 
@@ -19,18 +22,28 @@ function serviceWindow(terms, [start, end]) {
   return [from, to > from ? to : from];
 }
 
-function activeShare(terms, period) {
-  const [start, end] = serviceWindow(terms, period);
-  let active = end - start;
-  for (const [from, to] of terms.pauses) {
-    const inside = (to < end ? to : end) - (from > start ? from : start);
-    if (inside > 0n) active -= inside;
+function overlap([start, end], [from, to]) {
+  const inside = (to < end ? to : end) - (from > start ? from : start);
+  return inside > 0n ? inside : 0n;
+}
+
+// Share of a period in which the contract is in force and not paused; with `spans` only in these.
+function activeShare(terms, period, spans) {
+  const service = serviceWindow(terms, period);
+  let active = 0n;
+  for (const span of spans ?? [service]) {
+    active += overlap(service, span);
+    const inside = [
+      span[0] > service[0] ? span[0] : service[0],
+      span[1] < service[1] ? span[1] : service[1],
+    ];
+    for (const pause of terms.pauses) active -= overlap(inside, pause);
   }
   return new Rational(active, period[1] - period[0]);
 }
 
 // Each asset's nodes with their tracks, keys ascending.
-function sourcesOf(terms, readings, nodes, period) {
+function sourcesOf(terms, readings, nodes, window) {
   const groups = new Map();
   for (const reading of readings) {
     if (!nodes.has(reading.kid)) fail("settle", `No enrolment of key ${reading.kid}.`);
@@ -40,11 +53,8 @@ function sourcesOf(terms, readings, nodes, period) {
   const sources = new Map(terms.assets.map((asset) => [asset, []]));
   for (const kid of [...nodes.keys()].sort()) {
     const node = nodes.get(kid);
-    const group = groups.get(kid) ?? [];
-    sources.get(node.asset)?.push({
-      node,
-      track: buildTrack(kid, group, terms.policy, period),
-    });
+    const track = buildTrack(kid, groups.get(kid) ?? [], terms.policy, window);
+    sources.get(node.asset)?.push({ node, track });
   }
   for (const [asset, found] of sources) {
     if (found.length === 0) fail("settle", `No meter is enrolled for ${asset}.`);
@@ -52,128 +62,110 @@ function sourcesOf(terms, readings, nodes, period) {
   return sources;
 }
 
+// The period, and the earlier ones that a line of it looks back to.
+function evidenceWindow(terms, period) {
+  const lookback = Math.max(...terms.lines.map(({ needs }) => needs.lookback));
+  const [first = period] = previousPeriods(terms, period, lookback);
+  return [first[0], period[1]];
+}
+
 class Run {
-  constructor({ terms, readings, nodes, period, final }) {
+  constructor({ terms, readings, nodes, period, final, estimates = [] }) {
     this.terms = terms;
     this.period = period;
     this.final = final;
+    this.estimates = estimates;
     this.service = serviceWindow(terms, period);
-    this.active = activeShare(terms, period);
-    this.sources = sourcesOf(terms, readings, nodes, period);
-    this.measured = new Map();
+    this.sources = sourcesOf(terms, readings, nodes, evidenceWindow(terms, period));
   }
 
-  cuts(line) {
-    return tariffCuts(this.terms.zone, line.windows, this.service);
+  cuts(needs, window) {
+    return tariffCuts(this.terms.zone, needs.windows, window);
   }
 
-  usage(line) {
-    const cuts = this.cuts(line);
+  usage(needs, window) {
     const { policy, assets } = this.terms;
+    const cuts = this.cuts(needs, window);
     return assets.map((asset) =>
-      measure(asset, this.sources.get(asset), line.quantity, this.service, cuts, policy),
+      measure(asset, this.sources.get(asset), needs.quantity, window, cuts, policy),
     );
-  }
-
-  // What is added for unmetered time, by window: only a final statement estimates.
-  estimate(line, usage) {
-    const shares = new Map();
-    const wanted = this.final && this.terms.policy.unmetered === "estimate";
-    if (!wanted || line.quantity.obis === "" || line.cap === null) return shares;
-    let left = line.cap.times(line.quantity.base).floor();
-    for (const asset of usage) {
-      for (const gap of asset.gaps) {
-        const count = gap.known ?? meanOver(asset, gap.end - gap.start);
-        const granted = count < left ? count : left;
-        left -= granted;
-        if (granted > 0n) spread(shares, gap, granted, this.cuts(line));
-      }
-    }
-    return shares;
   }
 
   // The active share without the time that no reading covers, averaged over the assets.
-  withoutGaps(usage) {
+  withoutGaps(usage, active) {
     let gaps = 0n;
     for (const asset of usage) for (const { start, end } of asset.gaps) gaps += end - start;
     const whole = (this.period[1] - this.period[0]) * BigInt(usage.length);
-    return most(ZERO, this.active.minus(new Rational(gaps, whole)));
+    return most(ZERO, active.minus(new Rational(gaps, whole)));
   }
 
-  draw(line) {
-    if (line.template === "SUBSCRIPTION") {
-      const parts = [part("", 0, this.active, line.amount)];
-      return { line, active: this.active, parts, exact: sumOf(parts), flags: [] };
-    }
-    const usage = this.usage(line);
+  // What earlier periods metered; nothing is estimated in them.
+  history(needs) {
+    return previousPeriods(this.terms, this.period, needs.lookback).map((period) => {
+      const usage = this.usage(needs, serviceWindow(this.terms, period));
+      const count = usage.reduce((sum, { metered }) => sum + metered, 0n);
+      return { active: activeShare(this.terms, period, needs.spans), count };
+    });
+  }
+
+  // What one line of the terms is priced with, and the evidence behind it.
+  count({ needs }) {
+    const active = activeShare(this.terms, this.period, needs.spans);
+    const nothing = { usage: [], metered: 0n, estimated: 0n, logged: [] };
+    if (!needs.quantity) return { active, byWindow: new Map(), history: [], ...nothing };
+    const { policy } = this.terms;
+    const usage = this.usage(needs, this.service);
     const metered = new Map();
     for (const { byWindow } of usage) add(metered, byWindow);
-    const estimated = this.estimate(line, usage);
-    const exclude = this.terms.policy.unmetered === "exclude";
-    const active = exclude ? this.withoutGaps(usage) : this.active;
-    const parts = useParts(line, add(new Map(metered), estimated));
-    const { amount, flags } = bounded(line, sumOf(parts), active);
-    const all = new Set([...flags, ...usage.flatMap((asset) => asset.flags)]);
-    if (estimated.size > 0) all.add("EST");
+    const { shares, used } = estimateFor({
+      policy,
+      needs,
+      usage,
+      estimates: this.estimates,
+      cuts: this.cuts(needs, this.service),
+      final: this.final,
+    });
     return {
-      line,
-      active,
-      parts,
-      exact: amount,
-      flags: [...all].sort(),
+      active: policy.unmetered === "exclude" ? this.withoutGaps(usage, active) : active,
+      byWindow: add(new Map(metered), shares),
+      history: this.history(needs),
       usage,
       metered: total(metered),
-      estimated: total(estimated),
+      estimated: total(shares),
+      logged: used,
     };
   }
 
-  state(lines) {
+  state(lines, availability) {
     if (this.final) return "final";
     const [start, end] = this.service;
-    const open = lines.some(({ usage = [] }) =>
-      usage.some(
-        ({ gaps }) =>
-          gaps.length > 0 && (gaps[0].start === start || gaps[gaps.length - 1].end === end),
-      ),
+    const touches = (spans) =>
+      spans.length > 0 && (spans[0][0] === start || spans[spans.length - 1][1] === end);
+    const open = lines.some(({ usage }) =>
+      usage.some(({ gaps }) => touches(gaps.map((gap) => [gap.start, gap.end]))),
     );
-    return open ? "provisional" : "complete";
+    const unknown = availability?.assets.some((asset) => touches(asset.unknown)) ?? false;
+    return open || unknown ? "provisional" : "complete";
   }
 
   // Why the statement is no claim for money: kinds of nodes, demo keys, input.
   testReasons() {
     const reasons = new Set();
     const [start, end] = this.period;
+    const reaches = ({ track: { times } }) =>
+      times.length > 0 && times[0] < end && times[times.length - 1] >= start;
     for (const sources of this.sources.values()) {
-      const present = sources.filter(
-        ({ track: { times } }) =>
-          times.length > 0 && times[0] < end && times[times.length - 1] >= start,
-      );
+      const present = sources.filter(reaches);
       for (const { node, track } of present.length > 0 ? present : sources) {
         const name = `node ${node.kid}`;
         if (node.kind !== 0) reasons.add(`${name} is ${KINDS[node.kind]}`);
         if (node.demo) reasons.add(`${name} has a demo key`);
-        for (const input of track.simulated)
-          reasons.add(`${name} measured ${INPUTS[input]} input`);
+        for (const source of track.simulated) {
+          reasons.add(`${name} measured ${INPUTS[source]} input`);
+        }
       }
     }
     return [...reasons].sort();
-  }
-}
-
-function meanOver({ metered, meteredMs }, span) {
-  return meteredMs > 0n ? floorDiv(metered * span, meteredMs) : 0n;
-}
-
-// Share an estimate out to time-of-use windows pro rata to time, the remainder to the last.
-function spread(shares, gap, count, cuts) {
-  let label = labelAt(cuts, gap.start);
-  let done = 0n;
-  const inside = cuts.filter(({ time }) => gap.start < time && time < gap.end);
-  for (const cut of [...inside, { time: gap.end, label: -1 }]) {
-    const reached = (count * (cut.time - gap.start)) / (gap.end - gap.start);
-    shares.set(label, (shares.get(label) ?? 0n) + reached - done);
-    done = reached;
-    label = cut.label;
   }
 }
 
@@ -186,33 +178,47 @@ function total(counts) {
   return [...counts.values()].reduce((a, b) => a + b, 0n);
 }
 
+// Put its evidence to a priced line.
+function withEvidence(drawn, counted, availability) {
+  const flags = new Set(drawn.flags);
+  const nothing = { usage: [], metered: 0n, estimated: 0n, logged: [], history: [] };
+  const behind = drawn.metered ? counted : nothing;
+  for (const asset of behind.usage) for (const flag of asset.flags) flags.add(flag);
+  if (behind.estimated > 0n) flags.add("EST");
+  if (drawn.metric !== null && drawn.line.needs.availability) {
+    for (const flag of availability.flags) flags.add(flag);
+  }
+  return {
+    ...drawn,
+    quantity: drawn.metered ? drawn.line.needs.quantity : null,
+    flags: [...flags].sort(),
+    usage: behind.usage,
+    meteredCount: behind.metered,
+    estimated: behind.estimated,
+    logged: behind.logged,
+    history: behind.history,
+    byWindow: [...counted.byWindow].sort((a, b) => a[0] - b[0]),
+  };
+}
+
 // Settle: `nodes` maps key ids to enrolments, `cutoff` is `{ size, root }`.
 export function settle(request) {
-  const { terms, period, termsHash, cutoff, generation } = request;
-  const run = new Run(request);
-  const lines = terms.lines.map((line) => run.draw(line));
-  for (const drawn of lines) {
-    drawn.amount = roundToMinor(drawn.exact, terms.scale, terms.rounding);
+  const { terms, period } = request;
+  if (period[0] < 0n || period[0] >= period[1] || period[1] > TIME_MAX) {
+    fail("settle", "The statement is of a period that cannot be.");
   }
-  const reasons = run.testReasons();
-  return {
-    format: "wattest-statement/1",
-    engine: 1,
-    contract: terms.contract,
-    title: terms.title,
-    seller: terms.seller,
-    buyer: terms.buyer,
-    terms: termsHash,
-    currency: terms.currency,
-    scale: terms.scale,
-    rounding: terms.rounding,
-    period,
-    generation,
-    state: run.state(lines),
-    cutoff,
-    test: reasons.length > 0,
-    test_reasons: reasons,
-    lines: lines.map(lineForm),
-    total: lines.reduce((sum, { amount }) => sum + amount, 0n),
-  };
+  const run = new Run(request);
+  const counts = new Map(terms.lines.map((line) => [line.code, run.count(line)]));
+  const asked = terms.lines.some(({ needs }) => needs.availability);
+  const availability = asked ? scanAvailability(terms, run.service, run.sources) : null;
+  const priced = priceLines(terms, { period, counts, availability: availability?.value ?? ONE });
+  const lines = priced.map((each) => withEvidence(each, counts.get(each.line.code), availability));
+  return statementForm({
+    ...request,
+    ...ENGINES[0],
+    state: run.state(lines, availability),
+    reasons: run.testReasons(),
+    lines,
+    availability,
+  });
 }

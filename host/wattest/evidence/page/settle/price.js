@@ -1,49 +1,84 @@
-// From quantities to money: formula, then the least amount, then the largest, then one rounding.
+// From quantities to money: each line of the terms prices itself, then it is rounded once. A line
+// may look at the rounded amounts of the lines before it.
 
-import { ONE, Rational, ZERO, least } from "../rational.js";
+import { floorDiv, modulo, roundToMinor } from "../rational.js";
+import { compareInt } from "../tracks.js";
+import { statementCode } from "./lines.js";
+import { TEMPLATES } from "./templates.js";
 
-export function part(window, tier, quantity, price) {
-  return { window, tier, quantity, price, amount: quantity.times(price) };
+// Split minor units by weight so that nothing is lost: the largest remainders get one more, of
+// equal ones the earlier.
+export function split(minor, weights) {
+  const whole = weights.reduce((a, b) => a + b, 0n);
+  const shares = weights.map((weight) => floorDiv(minor * weight, whole));
+  const rests = weights.map((weight) => modulo(minor * weight, whole));
+  const order = weights.map((_, i) => i);
+  order.sort((a, b) => compareInt(rests[b], rests[a]) || a - b);
+  const over = Number(minor - shares.reduce((a, b) => a + b, 0n));
+  for (const i of order.slice(0, over)) shares[i] += 1n;
+  return shares;
 }
 
-// Split a quantity over graduated tiers; a tier that is not reached makes no part.
-export function tierParts(name, tiers, quantity) {
-  const parts = [];
-  let floor = ZERO;
-  tiers.forEach((tier, i) => {
-    const top = tier.upTo === null ? quantity : least(quantity, tier.upTo);
-    if (i > 0 && top.compare(floor) <= 0) return;
-    parts.push(part(name, tiers.length > 1 ? i + 1 : 0, top.minus(floor), tier.price));
-    floor = top;
-  });
-  return parts;
+function payment(terms, line, piece, minor) {
+  const { brokers } = line.needs;
+  if (!piece.shared) return { payer: terms.buyer, payees: [[terms.seller, minor]] };
+  const shares = split(
+    minor,
+    brokers.map(({ weight }) => weight),
+  );
+  return { payer: terms.seller, payees: brokers.map(({ party }, i) => [party, shares[i]]) };
 }
 
-export function useParts(line, byWindow) {
-  const parts = [];
-  const base = line.quantity.base;
-  line.windows.forEach((window, i) => {
-    if (!byWindow.has(i)) return;
-    parts.push(...tierParts(window.name, window.tiers, new Rational(byWindow.get(i), base)));
-  });
-  if (byWindow.has(-1) || parts.length === 0) {
-    parts.push(...tierParts("", line.tiers, new Rational(byWindow.get(-1) ?? 0n, base)));
+function roundPiece(terms, line, piece, counted) {
+  const round = (exact) => roundToMinor(exact, terms.scale, terms.rounding);
+  const amount = round(piece.exact);
+  return {
+    flags: [],
+    metered: false,
+    metric: null,
+    once: false,
+    ...piece,
+    line,
+    code: statementCode(line.code, piece.suffix),
+    active: counted.active,
+    amount,
+    ...payment(terms, line, piece, amount),
+    recognised: piece.accrued ? round(piece.accrued[1]) - round(piece.accrued[0]) : null,
+  };
+}
+
+// Price all lines; `counts` maps the codes of the terms to what was counted.
+export function priceLines(terms, { period, counts, availability }) {
+  const drawn = [];
+  const earlier = new Map();
+  let fees = 0n;
+  for (const line of terms.lines) {
+    const counted = counts.get(line.code);
+    const given = { terms, period, ...counted, availability, earlier, fees };
+    const pieces = TEMPLATES[line.template](line, given);
+    const priced = pieces.map((piece) => roundPiece(terms, line, piece, counted));
+    drawn.push(...priced);
+    const total = priced.reduce((sum, { amount }) => sum + amount, 0n);
+    if (line.needs.follows) fees += total;
+    else earlier.set(line.code, total);
   }
-  return parts;
+  return drawn;
 }
 
-export function sumOf(parts) {
-  return parts.reduce((sum, { amount }) => sum.plus(amount), ZERO);
+// What the buyer owes.
+export function totalOf(terms, lines) {
+  const owed = lines.filter(({ payer }) => payer === terms.buyer);
+  return owed.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
-export function bounded(line, amount, active) {
-  const share = line.prorate ? active : ONE;
-  const floor = line.minimum && line.minimum.times(share);
-  const ceiling = line.maximum && line.maximum.times(share);
-  let result = { amount, flags: [] };
-  if (floor && result.amount.compare(floor) < 0) result = { amount: floor, flags: ["MINIMUM"] };
-  if (ceiling && result.amount.compare(ceiling) > 0) {
-    result = { amount: ceiling, flags: ["MAXIMUM"] };
+// Who gets what of it: the seller first, then brokers by name.
+export function payoutsOf(terms, lines) {
+  const paid = new Map([terms.seller, ...terms.brokers].map((party) => [party, 0n]));
+  for (const { payer, payees } of lines) {
+    for (const [party, minor] of payees) {
+      paid.set(party, paid.get(party) + minor);
+      if (payer !== terms.buyer) paid.set(payer, paid.get(payer) - minor);
+    }
   }
-  return result;
+  return [...paid];
 }

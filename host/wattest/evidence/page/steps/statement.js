@@ -61,8 +61,12 @@ function evidenceOf(entries, size) {
     if (kind === ENROLMENT && !nodes.has(form.kid)) nodes.set(form.kid, form);
   }
   const records = before.filter(isRecord).map(({ index, form }) => ({ index, record: form }));
-  const estimates = before.filter(({ kind }) => kind === ESTIMATE).map(({ form }) => form);
-  return { nodes, readings: readingsOf(records), estimates };
+  const estimates = before.filter(({ kind }) => kind === ESTIMATE);
+  return {
+    nodes,
+    readings: readingsOf(records),
+    estimates: estimates.map(({ index, form }) => ({ ...form, index })),
+  };
 }
 
 function plain(value) {
