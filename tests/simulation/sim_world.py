@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sim_disk import FlakyStore, PowerCut
+from sim_money import Money
 from sim_node import POWER_MAX_MILLIWATTS, SimNode
 
 from ledger_samples import EPOCH_MS, signer
@@ -74,12 +75,15 @@ class World:
         """Start the host on what is durable, as after a crash."""
         self.disk.armed = ""
         self.ledger = Ledger(self.disk, signer())  # type: ignore[arg-type]
-        verifier = restored_verifier(LedgerView(self.store, signer().verifier), self.store)
+        self.money = Money(self.ledger, self.chance)
+        view = LedgerView(self.store, signer().verifier)
+        verifier = restored_verifier(view, self.store, self.money)
+        self.money.remember()
         self.collector = Collector(
             self.ledger,
             verifier,
             nonce=lambda _: self.chance.randbytes(16),
-            on_enrolled=lambda *_: None,
+            on_enrolled=self.money.enrolled,
         )
         for name, node in self.nodes.items():
             self.collector.attach(expected(name, node), _twin(name))
@@ -150,6 +154,30 @@ class World:
         self._arrive(name, position, brother.journal[position])
         self.lies.setdefault(name, []).append((position, brother.journal[position]))
 
+    def agree(self) -> None:
+        """The parties sign their contract, if they have not."""
+        self.money.agree()
+
+    def settle(self) -> None:
+        """What is due is settled, twice."""
+        drawn = self.money.settle(self.now_ms) if self.money.ready else ()
+        self.operations["statements"] += sum(item.new for item in drawn)
+
+    def pay(self) -> None:
+        """A payment is confirmed."""
+        if self.money.ready:
+            self.money.pay(self.now_ms)
+
+    def dispute(self) -> None:
+        """A party disputes something."""
+        if self.money.ready:
+            self.money.dispute(self.now_ms)
+
+    def resolve(self) -> None:
+        """A dispute is settled, or somebody tries."""
+        if self.money.ready:
+            self.money.resolve(self.now_ms)
+
     def settle_down(self) -> None:
         """Everything is repaired and waited for: what nodes have must reach the ledger."""
         self.disk.armed = ""
@@ -167,6 +195,7 @@ class World:
             for position, data in lies:
                 self._arrive(name, position, data)
         self._note(self.collector.flush(self.now_ms))
+        self.settle()
 
     def _turns_left(self) -> int:
         waiting = sum(len(node.journal) - node.acknowledged for node in self.nodes.values())
@@ -191,8 +220,9 @@ class World:
         for event in events:
             if isinstance(event, RecordRefused):
                 self.refused.update({f.code.value for f in event.verdict.findings})
-            elif isinstance(event, RecordLogged):
+            elif isinstance(event, RecordLogged) and event.verdict.record is not None:
                 self.operations["records logged"] += 1
+                self.money.logged(event.verdict.record, event.index, event.verdict)
 
 
 def expected(name: str, node: SimNode) -> ExpectedNode:

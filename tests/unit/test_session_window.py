@@ -44,6 +44,8 @@ def test_newest_place_is_acknowledged_for_each_content_that_is_durable() -> None
     window = Window(5)
     assert take(window, 5, LIE, None) == (5, digest(LIE))
     assert take(window, 5, ONE, None) == (5, digest(ONE))
+    assert take(window, 5, LIE, None) == (5, digest(LIE))
+    assert take(window, 5, ONE, None) == (5, digest(ONE))
     assert take(window, 6, TWO, digest(ONE)) == (6, digest(TWO))
 
 

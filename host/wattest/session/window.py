@@ -82,7 +82,9 @@ class Window:
             del self._places[next(iter(self._places))]
         if at_home and position >= self._frontier - 1:
             self._digests.setdefault(position, set()).add(sha256(data).digest())
-        resent = at_home and position >= self._confirmed
+        # Where two contents are durable, the node may not have known the one we acknowledged.
+        contested = position == self._frontier - 1 and len(self._heads) > 1
+        resent = at_home and (position >= self._confirmed or contested)
         return RecordReceived(position=position, data=data, resent=resent)
 
     def commit(
@@ -105,9 +107,8 @@ class Window:
         if not known:
             return None
         if position < self._frontier:
-            if self._heads and digest not in self._heads:
-                self._heads.add(digest)
-                self._acknowledged = (position, digest)
+            self._heads.add(digest)
+            self._acknowledged = (position, digest)
         else:
             self._committed.setdefault(position, {})[digest] = prev if prev and any(prev) else None
         self._advance()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from ledger_samples import ALGORITHM, SampleNode, entry_of, fill, signer
+from ledger_samples import SampleNode, entry_of, fill, signer
+from party_samples import Party
 from wattest.errors import CoseError, VerificationError
 from wattest.ledger import Entry, EntryKind, Ledger
 from wattest.ledger.evidence_acts import ActChecks
@@ -28,22 +27,8 @@ TERMS = sha256(b"terms").digest()
 PERIOD = (0, 86_400_000)
 
 
-class Party:
-    """Signs acts."""
-
-    def __init__(self, number: int, name: str) -> None:
-        self.name = name
-        self._key = ec.derive_private_key(0xBEEF + number, ec.SECP256R1())
-        numbers = self._key.public_key().public_numbers()
-        self.public = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
-
-    def sign(self, message: bytes) -> bytes:
-        r, s = decode_dss_signature(self._key.sign(message, ALGORITHM))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-    def act(self, kind, contract: str = "wind", **fields) -> bytes:
-        act = kind(contract=contract, party=self.name, time_ms=1, **fields)
-        return seal_act(act, self.public, self.sign)
+class Actor(Party):
+    """Agrees and disputes."""
 
     def agree(self, terms: bytes = TERMS, contract: str = "wind") -> bytes:
         return self.act(Agreement, contract, terms=terms, public_key=self.public)
@@ -54,7 +39,7 @@ class Party:
         )
 
 
-SELLER, BUYER, OTHER = Party(1, "seller"), Party(2, "buyer"), Party(3, "buyer")
+SELLER, BUYER, OTHER = Actor(1, "seller"), Actor(2, "buyer"), Actor(3, "buyer")
 
 
 @pytest.fixture
@@ -84,7 +69,7 @@ def test_act_without_its_terms_is_refused(parties: Parties) -> None:
 
 def test_act_of_somebody_else_is_refused(parties: Parties) -> None:
     with pytest.raises(VerificationError, match="step 3: one of buyer, seller expected, got 'me'"):
-        parties.take(Party(9, "me").agree())
+        parties.take(Actor(9, "me").agree())
 
 
 def test_agreement_by_another_key_than_the_pinned_one_is_refused(parties: Parties) -> None:
@@ -95,7 +80,7 @@ def test_agreement_by_another_key_than_the_pinned_one_is_refused(parties: Partie
 def test_agreement_by_another_key_than_before_is_refused(parties: Parties) -> None:
     parties.take(SELLER.agree())
     with pytest.raises(VerificationError, match="step 4"):
-        parties.take(Party(7, "seller").agree())
+        parties.take(Actor(7, "seller").agree())
 
 
 def test_agreement_signed_by_another_key_than_it_names_is_refused(parties: Parties) -> None:
@@ -115,7 +100,7 @@ def test_act_before_any_agreement_is_refused(parties: Parties) -> None:
 
 def test_key_is_changed_by_the_old_one_only(parties: Parties) -> None:
     parties.take(SELLER.agree())
-    new = Party(8, "seller")
+    new = Actor(8, "seller")
     with pytest.raises(VerificationError, match="step 4"):
         parties.take(new.act(KeyRotation, public_key=new.public))
     parties.take(SELLER.act(KeyRotation, public_key=new.public))
