@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattest.cli import contract_acts
 from wattest.cli.options import Commands, Parser, add_json
-from wattest.cli.output import print_json, print_table
-from wattest.errors import ConfigError, one_line
+from wattest.cli.output import print_json, print_table, put_out
+from wattest.errors import ConfigError, UsageError, one_line
+from wattest.units import parse_decimal
 
 if TYPE_CHECKING:
     from wattest.settlement import Terms
+
+_PRICE_MAX = 10**9
 
 _EXAMPLES = """\
 examples:
   wattest contract list
   wattest contract check wind_pay_per_use.toml
+  wattest contract explain wind_pay_per_use
+  wattest contract explain my.toml --compare 0.35 -o my.html
 """
 
 
@@ -35,8 +42,25 @@ def add_command(commands: Commands) -> None:
     check.set_defaults(run=_check)
     listing = verbs.add_parser("list", help="the samples that come with wattest")
     listing.set_defaults(run=_list)
-    for verb in (check, listing):
+    explain = verbs.add_parser("explain", help="say in plain language what a contract says")
+    explain.add_argument("file", type=Path, metavar="FILE", help="a contract (TOML), or a sample")
+    explain.add_argument(
+        "-o", "--output", type=Path, metavar="PAGE.html", help="write a page instead of text"
+    )
+    explain.add_argument(
+        "--text", action="store_true", help="as text, also into the file of --output"
+    )
+    explain.add_argument(
+        "--compare",
+        type=_price,
+        metavar="PRICE",
+        help="what a unit of the first quantity costs the buyer elsewhere: shows where the "
+        "contract is cheaper",
+    )
+    explain.set_defaults(run=_explain)
+    for verb in (check, listing, explain):
         add_json(verb)
+    contract_acts.add_verbs(verbs)
 
 
 def contract_path(name: Path) -> Path:
@@ -111,4 +135,32 @@ def _list(args: argparse.Namespace) -> int:
         [(row["name"], row["templates"], row["title"]) for row in rows],
         left=3,
     )
+    return 0
+
+
+def _price(text: str) -> Fraction:
+    try:
+        value = parse_decimal(text)
+    except ValueError:
+        value = Fraction(-1)
+    if not 0 <= value <= _PRICE_MAX:
+        raise argparse.ArgumentTypeError(f"expected a price such as 0.35, got {text!r}")
+    return value
+
+
+def _explain(args: argparse.Namespace) -> int:
+    """Explain a contract as text, as a page or as plain values."""
+    from wattest.cli.contract_chart import draw_chart
+    from wattest.exports.explain import explain, explanation_json
+    from wattest.exports.explain_page import explanation_page, explanation_text
+
+    if args.json and (args.text or args.output is not None):
+        raise UsageError("contract explain: --json alone expected, got --text or --output too")
+    explanation = explain(read_contract(args.file), elsewhere=args.compare)
+    if args.json:
+        print_json(explanation_json(explanation))
+    elif args.text or args.output is None:
+        put_out(explanation_text(explanation, draw=draw_chart), args.output)
+    else:
+        put_out(explanation_page(explanation), args.output)
     return 0

@@ -26,8 +26,7 @@ def take_payment(
         payment: the act.
     """
     what, amount = payment.what, payment.amount_minor
-    receiver = payment.party if what is PaymentKind.PAYOUT else ""
-    place = (int(what), receiver, payment.reference)
+    place = place_of(payment)
     known = contract.paid.get(place)
     if known == amount:
         return
@@ -53,6 +52,12 @@ def take_payment(
         case PaymentKind.PAYOUT:
             moves.post(contract.payee(payment.party), EXTERNAL, amount, "payout")
     tidy(contract, index, moves)
+
+
+def place_of(payment: PaymentAct) -> tuple[int, str, str]:
+    """Return what a payment counts once by: what it is for, who gets it, its reference."""
+    receiver = payment.party if payment.what is PaymentKind.PAYOUT else ""
+    return int(payment.what), receiver, payment.reference
 
 
 def _refuse(contract: ContractAccount, payment: PaymentAct, known: int | None) -> str:

@@ -252,6 +252,21 @@ def periods_of(contract: ContractAccount, case: DisputeCase) -> list[PeriodAccou
     return [contract.periods[start] for start in starts if start in contract.periods]
 
 
+def held_for(contract: ContractAccount, case: DisputeCase) -> int:
+    """Return what is held in the periods of an open dispute, minor units of the lines' sum.
+
+    Several disputes of one period hold together; what is held stands with each of them.
+    """
+    if not case.is_open:
+        return 0
+    return sum(
+        hold.amount
+        for account in periods_of(contract, case)
+        for key, hold in account.holds.items()
+        if isinstance(key, LineKey)
+    )
+
+
 def _is_over(contract: ContractAccount) -> bool:
     """Whether the contract has ended, every period is final and nothing is disputed."""
     terms: Terms = contract.now

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError
+from wattest.ledger import EntryKind
 from wattest.operations.kept.ledger_view import open_view
 from wattest.operations.rundir import RunDir
 from wattest.settlement.contract_account import ContractAccount
@@ -19,6 +21,8 @@ from wattest.settlement.lifecycle import (
 from wattest.system import utc_ms
 from wattest.units import NS_PER_MS
 
+_RECORDS = (EntryKind.READING, EntryKind.EVENT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsView:
@@ -29,9 +33,11 @@ class AccountsView:
         start_ms: when the evidence begins, UTC ms.
         end_ms: when it ends: of a live collection never, and then this is ``now_ms``.
         now_ms: the time it is looked at, UTC ms.
+        causes: what the entries are that move money, by their place.
     """
 
     fold: AccountsFold
+    causes: Mapping[int, str]
     start_ms: int
     end_ms: int
     now_ms: int
@@ -70,9 +76,17 @@ def accounts_of(path: Path, *, now_ms: int | None = None) -> AccountsView:
     """
     start_ms, end_ms, now_ms = evidence_times(RunDir(path), now_ms)
     fold = AccountsFold()
+    causes: dict[int, str] = {}
     with open_view(path) as view:
-        fold.take_all(view.entries())
-    return AccountsView(fold=fold, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms)
+        for entry in view.entries():
+            fold.take(entry)
+            if entry.kind not in _RECORDS:
+                causes[entry.index] = _named(entry.kind)
+    return AccountsView(fold=fold, causes=causes, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms)
+
+
+def _named(kind: int) -> str:
+    return EntryKind(kind).name.lower() if kind in set(EntryKind) else f"kind {kind}"
 
 
 def evidence_times(run: RunDir, now_ms: int | None) -> tuple[int, int, int]:
