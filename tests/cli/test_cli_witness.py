@@ -19,8 +19,11 @@ from kept_run import make_kept_run
 
 from ledger_samples import plain
 from wattest.cli import main
+from wattest.cli.live_witness import addresses_of, ask_before, cosign_after
+from wattest.errors import ForkFound
 from wattest.ledger import CheckpointSigner, Ledger
 from wattest.ledger.cosignature import Cosigner, WitnessPolicy
+from wattest.operations.commission.home import Home
 from wattest.operations.kept.audit_cosigned import check_cosignatures
 from wattest.operations.rundir import RunDir
 from wattest.store import SqliteStore
@@ -226,6 +229,45 @@ def test_a_wrong_call_is_one_line_and_makes_no_promise(
     out, err = capsys.readouterr()
     assert message in err
     assert (out, err.count("\n")) == ("", 1)
+
+
+def test_a_ledger_file_has_its_key_named(
+    run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "alone.sqlite"
+    shutil.copyfile(run.ledger, file)
+    with witness(tmp_path / "w.json", "--log", VKEY) as process:
+        argv = ["ledger", "cosign", str(file), "--witness", process.address]
+        assert main.main(argv) == 2
+        assert "--key: is needed" in capsys.readouterr().err
+        assert main.main([*argv, "--key", VKEY]) == 0
+    argv = ["ledger", "export-tiles", str(file), "-o", str(tmp_path / "tiles"), "--key", VKEY]
+    assert main.main(argv) == 0
+    assert "1 cosignatures" in capsys.readouterr().out
+
+
+def test_a_live_collection_is_not_gone_on_with_when_a_witness_saw_more(
+    run: RunDir, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copyfile(run.ledger, tmp_path / "backup.sqlite")
+    with witness(tmp_path / "w.json", "--log", VKEY) as process:
+        addresses = addresses_of([process.address])
+        ask_before(tmp_path / "nothing yet", addresses, Home(home))
+        ask_before(run.path, addresses, Home(home))
+        grow(run, 1)
+        cosign_after(run.path, addresses, Home(home))
+        assert "cosigned size 5" in capsys.readouterr().err
+        ask_before(run.path, addresses, Home(home))
+        shutil.copyfile(tmp_path / "backup.sqlite", run.ledger)
+        with pytest.raises(ForkFound, match=r"cosigned size 5 .* is at size 4") as caught:
+            ask_before(run.path, addresses, Home(home))
+        (file,) = (home / "ledgers" / "forks").iterdir()
+        assert str(file) in caught.value.diagnostics()
+        with pytest.raises(ForkFound, match="cosigned size 5"):
+            cosign_after(run.path, addresses, Home(home))
+    capsys.readouterr()
+    ask_before(run.path, addresses, Home(home))
+    assert "going on without it" in capsys.readouterr().err
 
 
 def test_an_empty_or_foreign_folder_has_nothing_to_cosign(

@@ -1,21 +1,21 @@
-"""``wattest ledger cosign``: have witnesses cosign the newest checkpoint of a run."""
+"""``wattest ledger cosign``: have witnesses cosign the newest checkpoint of a ledger."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
 import sys
-from pathlib import Path
 from typing import Any
 
+from wattest.cli.ledger_migrate import add_key
 from wattest.cli.options import Commands, add_json
 from wattest.cli.output import print_json
 from wattest.errors import ForkFound, WattestError, one_line
 
 _DESCRIPTION = """\
-Have witnesses cosign the newest checkpoint of a run: each says that it extends all it saw before.
-The cosignatures are kept with the ledger. A checkpoint that does not extend what a witness saw is
-a fork: it is refused, told with both heads, and both signed notes are kept as evidence.
+Have witnesses cosign the newest checkpoint of a ledger: each says that it extends all it saw
+before. The cosignatures are kept with the ledger. A checkpoint that does not extend what a
+witness saw is a fork: it is refused, told with both heads, and both signed notes are kept.
 """
 
 _EXAMPLES = """\
@@ -32,7 +32,7 @@ def add_verb(verbs: Commands) -> None:
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a kept run")
+    parser.add_argument("place", metavar="DIR", help="folder of a kept run, ledger file or URL")
     parser.add_argument(
         "--witness",
         action="append",
@@ -40,6 +40,7 @@ def add_verb(verbs: Commands) -> None:
         metavar="URL#VKEY",
         help="a witness and its key, as `wattest witness key` prints it; may be repeated",
     )
+    add_key(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         0 if all cosigned; the code of a fork, else of the first failure, if not.
     """
     from wattest.operations.commission.home import Home
-    from wattest.operations.kept.cosign import Cosigned, cosign_run
+    from wattest.operations.kept.cosign import Cosigned, cosign_ledger
     from wattest.witness import WitnessAddress, line_to
 
     addresses = [WitnessAddress.from_text(text) for text in args.witness]
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     failures: list[WattestError] = []
     told: list[dict[str, Any]] = []
     lines = [line_to(address) for address in addresses]
-    for event in cosign_run(args.folder, lines, evidence=evidence):
+    for event in cosign_ledger(args.place, lines, evidence=evidence, key=args.key):
         if isinstance(event, Cosigned):
             told.append(
                 {"witness": event.witness, "size": event.size, "root": event.root.hex()}

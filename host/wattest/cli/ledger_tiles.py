@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wattest.cli.ledger_migrate import add_key
 from wattest.cli.options import Commands, add_json
 from wattest.cli.output import print_json
 
 _DESCRIPTION = """\
-Write the ledger of a run as static files in the tlog-tiles layout: the newest checkpoint, tiles of
+Write a ledger as static files in the tlog-tiles layout: the newest checkpoint, tiles of
 hashes, bundles of entries. Put on any file server they are a public log that others can check and
 prove from. Run it again after the ledger has grown: only new files are written.
 """
@@ -29,7 +30,7 @@ def add_verb(verbs: Commands) -> None:
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a kept run")
+    parser.add_argument("place", metavar="DIR", help="folder of a kept run, ledger file or URL")
     parser.add_argument(
         "-o",
         "--out",
@@ -38,6 +39,7 @@ def add_verb(verbs: Commands) -> None:
         metavar="FOLDER",
         help="new, empty, or an earlier export of this ledger",
     )
+    add_key(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and say what they are."""
     from wattest.operations.kept.export_tiles import export_tiles
 
-    done = export_tiles(args.folder, args.out)
+    done = export_tiles(args.place, args.out, key=args.key)
     if args.json:
         print_json(
             {"origin": done.origin, "size": done.size, "files": done.files}

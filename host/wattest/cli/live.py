@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattest.cli.live_witness import addresses_of, ask_before, cosign_after
 from wattest.cli.output import ProgressLine, bad, good, print_json, print_table
 from wattest.cli.playing import is_headless, stopping_on_interrupt
 from wattest.errors import LinkClosed, UsageError
@@ -35,7 +36,9 @@ def collect(args: argparse.Namespace) -> int:
 
     Raises:
         LinkClosed: at the end a port is gone that was there; what it sent is kept.
+        ForkFound: a witness has seen another history of the ledger in the folder.
     """
+    from wattest.operations.commission.home import Home
     from wattest.operations.control import RunControl
     from wattest.operations.live.ports import read_ports
     from wattest.operations.standing.home import STATE_NAME, default_state_path
@@ -46,6 +49,8 @@ def collect(args: argparse.Namespace) -> int:
     file = read_ports(path)
     inputs = _inputs(args, file)
     out: Path = args.out or path.absolute().parent / "collected"
+    home, witnesses = Home.find(args.home), addresses_of(args.witness)
+    ask_before(out, witnesses, home)
     control = RunControl(speed=1.0)
     if not is_headless(args):
         from wattest.tui import run_tui
@@ -53,6 +58,7 @@ def collect(args: argparse.Namespace) -> int:
         finished = run_tui(
             lambda: _collected(args, file, out, control, inputs), control, live=True
         )
+        cosign_after(out, witnesses, home)
         return 0 if finished is None or finished.passed else 1
     with stopping_on_interrupt(control), stopping_on_terminate(control):
         events = _collected(args, file, out, control, inputs)
@@ -62,6 +68,7 @@ def collect(args: argparse.Namespace) -> int:
         print_json({**_as_json(ended, out), "gone": gone})
     else:
         _show(ended, out)
+    cosign_after(out, witnesses, home)
     if gone and ended.passed:
         raise LinkClosed(
             f"the port of {', '.join(gone)} vanished and did not come back",

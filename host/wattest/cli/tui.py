@@ -84,6 +84,14 @@ def add_command(commands: Commands) -> None:
         action="store_true",
         help="with --live: stimulus boards play the nodes' sensors; their readings say so",
     )
+    parser.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="URL#VKEY",
+        help="with --live: refuse to go on with a ledger that this witness has seen otherwise, "
+        "and have it cosign at the end; may be repeated",
+    )
     add_home(parser)
     parser.add_argument(
         "--headless", action="store_true", help="with --live: lines instead of the interface"
@@ -123,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
         "--test-input": args.test_input,
         "--test-step": args.test_step,
         "--played": args.played,
+        "--witness": args.witness,
     }
     given |= {"--home": args.home, "--headless": args.headless, "--json": args.json}
     if options := [name for name, value in given.items() if value]:

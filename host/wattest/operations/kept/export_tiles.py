@@ -1,4 +1,4 @@
-"""Writes a kept run's ledger as static files that any file server turns into a public log."""
+"""Writes a ledger as static files that any file server turns into a public log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from wattest.ledger import CheckpointVerifier, LedgerView
 from wattest.ledger.cosignature import parse_cosignature
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.ledger.tiles import CHECKPOINT_NAME, check_exportable, tile_files
-from wattest.operations.kept.ledger_view import checkpoint_verifier
-from wattest.operations.rundir import RunDir, write_whole
-from wattest.store import SqliteStore
+from wattest.operations.kept.ledger_view import find_signed
+from wattest.operations.rundir import write_whole
+from wattest.store import open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,29 +34,29 @@ class ExportedTiles:
     cosignatures: int
 
 
-def export_tiles(path: Path, out: Path) -> ExportedTiles:
-    """Write the ledger of a run into a folder, or go on with what was written there before.
+def export_tiles(place: Path | str, out: Path, *, key: str | None = None) -> ExportedTiles:
+    """Write a ledger into a folder, or go on with what was written there before.
 
     Every entry is hashed before anything is written. The checkpoint comes last, so that whoever
     fetches meanwhile finds all it promises.
 
     Args:
-        path: folder of the run.
+        place: folder of a run, ledger file or URL.
         out: new, empty, or an earlier export of this ledger.
+        key: the checkpoint key of a file or a database.
 
     Raises:
-        ConfigError: ``path`` is not the folder of a run, or ``out`` holds something else.
+        ConfigError: no ledger is there, its key is missing, or ``out`` holds something else.
         StoreError: the ledger cannot be read or the folder cannot be written.
         VerificationError: the ledger is not what its newest checkpoint says, or does not go on
             from the one that was exported before.
     """
-    run = RunDir(path)
-    verifier = checkpoint_verifier(run)
-    with SqliteStore(run.ledger, read_only=True) as store:
+    found, verifier = find_signed(place, key)
+    with open_store(found, read_only=True) as store:
         view = LedgerView(store, verifier)
         newest = view.checkpoint()
         if newest is None:
-            raise ConfigError("nothing is signed yet: the ledger is empty", path=str(path))
+            raise ConfigError("nothing is signed yet: the ledger is empty", path=str(place))
         size = newest.checkpoint.size
         check_exportable(view.entries(0, size), newest.checkpoint)
         _check_folder(out, view, verifier)

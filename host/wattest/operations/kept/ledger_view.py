@@ -60,6 +60,24 @@ def find_ledger(place: Path | str, key: str | None = None) -> LedgerPlace:
     return LedgerPlace(store=run.ledger, verifier=verifier)
 
 
+def find_signed(
+    place: Path | str, key: str | None = None
+) -> tuple[Path | str, CheckpointVerifier]:
+    """Find a ledger and the key that must have signed it; as :func:`find_ledger`.
+
+    Raises:
+        ConfigError: also if nobody said which key.
+    """
+    found = find_ledger(place, key)
+    if found.verifier is None:
+        raise ConfigError(
+            "is needed to check a ledger outside of the folder of its run",
+            path="--key",
+            hint=f"run.json of the run names it as {CHECKPOINT_KEY}",
+        )
+    return found.store, found.verifier
+
+
 @contextmanager
 def open_view(place: Path | str, key: str | None = None) -> Iterator[LedgerView]:
     """Open a ledger; nothing is written.
@@ -74,15 +92,9 @@ def open_view(place: Path | str, key: str | None = None) -> Iterator[LedgerView]
         SignatureInvalid: the newest checkpoint is not signed by the key.
         CheckpointInconsistent: the newest checkpoint does not describe the stored tree.
     """
-    found = find_ledger(place, key)
-    if found.verifier is None:
-        raise ConfigError(
-            "is needed to check a ledger outside of the folder of its run",
-            path="--key",
-            hint=f"run.json of the run names it as {CHECKPOINT_KEY}",
-        )
-    with open_store(found.store, read_only=True) as store:
-        yield LedgerView(store, found.verifier)
+    found, verifier = find_signed(place, key)
+    with open_store(found, read_only=True) as store:
+        yield LedgerView(store, verifier)
 
 
 def _key(text: str | None) -> CheckpointVerifier | None:
