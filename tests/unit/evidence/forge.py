@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evidence_bench import MAKER, Bench
+
 from wattest.evidence import bundle
 from wattest.evidence.bundle import read_bundle
 from wattest.evidence.manifest import Manifest, StatementSubject, Subject
