@@ -6,6 +6,7 @@ Source: docs/evidence.md sections 2 and 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 
 from wattest.errors import NoteError, SettlementError, SignatureInvalid, VerificationError
 from wattest.evidence import bundle
@@ -66,13 +67,13 @@ class BundleMaker:
         if len(subject.statements) > GENERATIONS_MAX:
             raise VerificationError(f"at most {GENERATIONS_MAX} generations expected")
         terms = {
-            index: terms_from_cbor(self.catalogue.bodies[index])
+            sha256(self.catalogue.bodies[index]).digest(): terms_from_cbor(
+                self.catalogue.bodies[index]
+            )
             for index, form in self.catalogue.terms.items()
             if form.get("contract") == subject.contract
         }
-        indexes = self.selection.statement(
-            subject, {asset for value in terms.values() for asset in value.assets}
-        )
+        indexes = self.selection.statement(subject, terms)
         ask = self._witness_ask(subject, document["terms"])
         newest = self._newest(max(indexes), ask)
         members: dict[str, bytes] = {}
@@ -138,7 +139,7 @@ class BundleMaker:
 
     def _witness_ask(self, subject: Subject, digest: bytes) -> WitnessAsk:
         for index, document in self.catalogue.terms.items():
-            if bundle.digest_of(self.catalogue.bodies[index]).sha256 == digest:
+            if sha256(self.catalogue.bodies[index]).digest() == digest:
                 return witness_ask(document)
         raise SettlementError(
             f"contract {subject.contract}: terms {digest.hex()} expected in the ledger, got none"

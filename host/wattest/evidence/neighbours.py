@@ -35,7 +35,7 @@ class _Timed:
 
 
 def rows_around(
-    rows: Sequence[RecordRow], start_ms: int, end_ms: int, read: ReadRecord
+    rows: Sequence[RecordRow], start_ms: int, end_ms: int, read: ReadRecord, *, relays: bool
 ) -> set[int]:
     """Return the indexes of the records of one key that a window needs.
 
@@ -43,11 +43,14 @@ def rows_around(
         rows: of the key, those before the cut-off.
         start_ms: begin of the window, UTC ms.
         end_ms: its end.
-        read: the record of an entry; asked only where a record has no time.
+        read: the record of an entry; asked only where the rows do not say enough.
+        relays: also the last relay event before these: whether the relay was open at first.
     """
     clocks = _clocks(rows, read)
     timed = sorted(_with_times(rows, clocks), key=lambda each: each.time_ms)
     kept = _around(timed, start_ms, end_ms)
+    if relays and kept:
+        kept = [*_last_relay(timed, kept[0].time_ms, read), *kept]
     chosen = {each.row.index for each in kept}
     chosen |= {each.clock.index for each in kept if each.clock is not None}
     known = {each.row.index for each in timed}
@@ -106,6 +109,15 @@ def _around(timed: Sequence[_Timed], start_ms: int, end_ms: int) -> Sequence[_Ti
             high = bisect_right(times, times[high - 1])
             break
     return timed[low:high]
+
+
+def _last_relay(timed: Sequence[_Timed], before_ms: int, read: ReadRecord) -> Iterable[_Timed]:
+    for each in reversed(timed):
+        if each.time_ms < before_ms and each.row.facts.ctx == Ctx.EVENT:
+            event = read(each.row.index).event
+            if event is not None and event.kind is EventKind.RELAY:
+                yield each
+                return
 
 
 def _usable(each: _Timed) -> bool:

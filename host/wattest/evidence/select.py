@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from wattest.errors import UsageError
+from wattest.errors import SettlementError, UsageError
 from wattest.evidence.catalogue import Catalogue
 from wattest.evidence.manifest import ReadingSubject, SessionSubject
 from wattest.evidence.neighbours import clock_of, rows_around
 from wattest.ledger.entry import RecordRow
 from wattest.ledger.store import LedgerReader
+from wattest.settlement import Terms, Window
+from wattest.settlement.engine import evidence_window
 from wattest.wire.act import DisputeAct, ResolutionAct
 from wattest.wire.record import Ctx, Record
 from wattest.wire.record_reader import parse_record
@@ -36,6 +38,21 @@ class Subject:
     contract: str
     period: tuple[int, int]
     statements: Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """What one generation's evidence is taken from.
+
+    Attributes:
+        size: entries before its cut-off.
+        window: the period, and earlier ones that a line looks back to.
+        relays: a line asks for availability.
+    """
+
+    size: int
+    window: Window
+    relays: bool
 
 
 def subjects_of(catalogue: Catalogue, contract: str) -> list[Subject]:
@@ -63,15 +80,19 @@ class Selection:
         self._reader = reader
         self._catalogue = catalogue
 
-    def statement(self, subject: Subject, assets: Iterable[str]) -> set[int]:
+    def statement(self, subject: Subject, terms: Mapping[bytes, Terms]) -> set[int]:
         """Return the indexes of what proves a statement.
 
         Args:
             subject: the statement.
-            assets: of all terms of the contract.
+            terms: all terms of the contract by their hash.
+
+        Raises:
+            SettlementError: the ledger does not have the terms of a statement.
         """
         catalogue = self._catalogue
-        wanted = set(assets)
+        wanted = {asset for value in terms.values() for asset in value.assets}
+        reaches = [_reach(document, terms, subject) for document in subject.statements.values()]
         chosen = {*subject.statements, *catalogue.log_rotations}
         chosen |= {
             index
@@ -82,7 +103,7 @@ class Selection:
         chosen |= self._enrolments(kids)
         rows: dict[tuple[bytes, int, int], int] = {}
         for kid in sorted(kids):
-            chosen |= self._records(kid, subject, rows)
+            chosen |= self._records(kid, reaches, rows)
         chosen |= self._conflicts(subject, rows, chosen)
         chosen |= self._acts(subject, chosen)
         chosen |= {
@@ -153,15 +174,18 @@ class Selection:
         return {row.index} if clock is None else {row.index, clock}
 
     def _records(
-        self, kid: bytes, subject: Subject, names: dict[tuple[bytes, int, int], int]
+        self,
+        kid: bytes,
+        reaches: Iterable[_Reach],
+        names: dict[tuple[bytes, int, int], int],
     ) -> set[int]:
         rows = [*self._reader.records(kid)]
         names |= {(kid, row.facts.ctx, row.facts.seq): row.index for row in rows}
         chosen: set[int] = set()
-        for document in subject.statements.values():
-            size = document["cutoff"]["size"]
-            before = [row for row in rows if row.index < size]
-            chosen |= rows_around(before, *subject.period, self._record)
+        for reach in reaches:
+            before = [row for row in rows if row.index < reach.size]
+            span = (reach.window.start_ms, reach.window.end_ms)
+            chosen |= rows_around(before, *span, self._record, relays=reach.relays)
         return chosen
 
     def _conflicts(
@@ -198,6 +222,20 @@ class Selection:
                 continue
             found.add(index)
         return found
+
+
+def _reach(document: Mapping[str, Any], terms: Mapping[bytes, Terms], subject: Subject) -> _Reach:
+    digest = document["terms"]
+    if digest not in terms:
+        raise SettlementError(
+            f"contract {subject.contract}: terms {digest.hex()} expected in the ledger, got none"
+        )
+    period = Window(start_ms=subject.period[0], end_ms=subject.period[1])
+    return _Reach(
+        size=document["cutoff"]["size"],
+        window=evidence_window(terms[digest], period),
+        relays=terms[digest].uses_availability,
+    )
 
 
 def _lies_in(body: bytes | None, period: tuple[int, int]) -> bool:

@@ -21,6 +21,7 @@ from wattest.settlement import (
     recompute,
     terms_from_cbor,
 )
+from wattest.settlement.estimate import estimates_of
 from wattest.settlement.parties import parties_of
 from wattest.settlement.statement import STATEMENT_FORMAT
 from wattest.wire.act import Agreement, DisputeAct, KeyRotation, ResolutionAct
@@ -186,7 +187,11 @@ class Contract:
         nodes = [node_of_enrolment(e, index=place) for place, e in case.enrolments.items()]
         try:
             statement = recompute(
-                case.body(index), terms=self.terms, readings=book.readings(), nodes=nodes
+                case.body(index),
+                terms=self.terms,
+                readings=book.readings(),
+                nodes=nodes,
+                estimates=estimates_of(case.estimates),
             )
         except (VerificationError, SettlementError) as exc:
             raise RuleBroken("statement", where, str(exc)) from exc

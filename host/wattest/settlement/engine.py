@@ -181,8 +181,8 @@ def _begin(
     )
 
 
-def _evidence_window(terms: Terms, period: Window) -> Window:
-    """Return the period, and the earlier ones that a line of it looks back to."""
+def evidence_window(terms: Terms, period: Window) -> Window:
+    """Return the period, and with it the earlier ones that a line of it looks back to."""
     lookback = max(line.needs.lookback for line in terms.lines)
     before = previous_periods(terms, period, lookback)
     return Window(start_ms=before[0].start_ms if before else period.start_ms, end_ms=period.end_ms)
@@ -231,7 +231,7 @@ def _sources(
             f"contract {terms.contract}: entries before the cut-off at {cutoff.size} expected, "
             f"got entry {newest}"
         )
-    tracks = build_tracks(used, terms.policy, _evidence_window(terms, period))
+    tracks = build_tracks(used, terms.policy, evidence_window(terms, period))
     sources: dict[str, list[Source]] = {asset: [] for asset in terms.assets}
     for kid in sorted(wanted):
         track = tracks.get(kid) or empty_track(kid)

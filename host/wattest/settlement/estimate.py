@@ -5,13 +5,14 @@ Only a final statement estimates, only for a register, and never more than the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wattest.errors import SettlementError
 from wattest.settlement.register import mean_over
 from wattest.settlement.terms import Estimates, Needs, Terms, Unmetered
 from wattest.settlement.usage import Cuts, Usage
+from wattest.wire.entries import LoggedEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,21 @@ class Estimate:
     end_ms: int
     count: int
     index: int
+
+
+def estimates_of(logged: Mapping[int, LoggedEstimate]) -> list[Estimate]:
+    """Return logged estimates, by the index of their entries, as the engine takes them."""
+    return [
+        Estimate(
+            asset=item.asset,
+            quantity=item.quantity,
+            start_ms=item.window[0],
+            end_ms=item.window[1],
+            count=item.count,
+            index=index,
+        )
+        for index, item in logged.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

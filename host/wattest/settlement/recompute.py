@@ -14,6 +14,7 @@ from typing import Any
 
 from wattest.errors import SettlementError, VerificationError
 from wattest.settlement.engine import settle
+from wattest.settlement.estimate import Estimate
 from wattest.settlement.reading import MeteringNode, SettlementReading
 from wattest.settlement.render import read_statement
 from wattest.settlement.statement import ENGINE_VERSION, Cutoff, State, Statement
@@ -26,6 +27,7 @@ def recompute(
     terms: Mapping[bytes, Terms],
     readings: Iterable[SettlementReading],
     nodes: Iterable[MeteringNode],
+    estimates: Iterable[Estimate] = (),
 ) -> Statement:
     """Draw a logged statement again and compare.
 
@@ -37,6 +39,7 @@ def recompute(
         readings: every verified record before the cut-off at least; later ones are left out here,
             but a time derived from an event after the cut-off must not be among them.
         nodes: enrolments; later ones are left out here.
+        estimates: logged ones; later ones are left out here.
 
     Raises:
         VerificationError: names the step, and the place in the document where they differ.
@@ -61,6 +64,7 @@ def recompute(
             cutoff=cutoff,
             generation=generation,
             final=final,
+            estimates=[estimate for estimate in estimates if estimate.index < cutoff.size],
         )
     except SettlementError as exc:
         raise VerificationError(f"step 3: the evidence cannot be settled: {exc}") from exc

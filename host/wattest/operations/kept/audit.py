@@ -41,10 +41,12 @@ from wattest.settlement import (
     terms_from_cbor,
     terms_hash,
 )
+from wattest.settlement.estimate import estimates_of
 from wattest.settlement.parties import parties_of
 from wattest.store import SqliteStore
 from wattest.verify.second_opinion import second_opinion
 from wattest.wire import Enrolment, parse_enrolment, parse_finding, parse_record
+from wattest.wire.entries import LoggedEstimate, parse_estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,7 @@ class _Checks:
         self._terms: dict[bytes, Terms] = {}
         self._nodes: list[MeteringNode] = []
         self._enrolments: dict[bytes, Enrolment] = {}
+        self._estimates: dict[int, LoggedEstimate] = {}
         self._proved = Proved()
         self.records = 0
         self.statements: dict[int, bytes] = {}
@@ -153,6 +156,7 @@ class _Checks:
             EntryKind.TERMS: self._check_terms,
             EntryKind.STATEMENT: self._check_statement,
             EntryKind.FINDING: self._check_finding,
+            EntryKind.ESTIMATE: self._check_estimate,
         }
         self.by_kind = {kind: self._after_look(check) for kind, check in by_kind.items()}
 
@@ -207,6 +211,12 @@ class _Checks:
         if not wrong:
             self._proved.branch(parse_finding(entry.body).kid)
 
+    def _check_estimate(self, entry: Entry) -> Iterator[str]:
+        wrong = list(self.acts.checks[EntryKind.ESTIMATE](entry))
+        yield from wrong
+        if not wrong:
+            self._estimates[entry.index] = parse_estimate(entry.body)
+
     def _check_terms(self, entry: Entry) -> Iterator[str]:
         try:
             terms = terms_from_cbor(entry.body)
@@ -224,6 +234,7 @@ class _Checks:
                 terms=self._terms,
                 readings=self._book.readings(),
                 nodes=self._nodes,
+                estimates=estimates_of(self._estimates),
             )
         except WattestError as error:
             yield str(error)
