@@ -16,10 +16,8 @@ class Decoder {
   }
 
   stop(rule, place, detail = "") {
-    fail(
-      rule,
-      `byte ${place} breaks the rule "${rule}" of the encoding${detail && `: ${detail}`}`,
-    );
+    const more = detail && ` (${detail})`;
+    fail(rule, `Byte ${place} breaks the rule "${rule}" of the encoding${more}.`);
   }
 
   head() {
@@ -111,7 +109,7 @@ class Decoder {
 // Decode exactly one item; a Fault names the rule and the byte.
 export function decode(data, options = {}) {
   const { maxDepth = 8, maxBytes = 65536, intKeys = false, int64 = false } = options;
-  if (data.length > maxBytes) fail("size", `at most ${maxBytes} bytes expected`);
+  if (data.length > maxBytes) fail("size", `It has more than ${maxBytes} bytes.`);
   const decoder = new Decoder(data, { maxDepth, intKeys, int64 });
   const value = decoder.item(0);
   if (decoder.at !== data.length) decoder.stop("trailing", decoder.at);

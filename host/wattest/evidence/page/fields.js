@@ -9,7 +9,8 @@ const MONEY_MAX = 10n ** 12n;
 
 export class Fields {
   constructor(map, path = "") {
-    if (!(map instanceof Map)) fail("terms", "a list of named values expected", path);
+    if (!(map instanceof Map))
+      fail("terms", `The terms are not valid at "${path}": named values expected.`, path);
     this.map = map;
     this.path = path;
     this.known = new Set();
@@ -17,7 +18,7 @@ export class Fields {
 
   wrong(key, expected) {
     const place = this.path ? `${this.path}.${key}` : key;
-    fail("terms", `${place}: ${expected} expected`, place);
+    fail("terms", `The terms are not valid at "${place}": ${expected} expected.`, place);
   }
 
   has(key) {

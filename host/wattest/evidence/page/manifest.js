@@ -4,6 +4,7 @@ import { fail, sameBytes, textOf, utf8 } from "./bytes.js";
 
 const FORMAT = "wattest-bundle/1";
 const GENERATIONS_MAX = 16;
+const HALF = /[\ud800-\udfff]/u;
 export const OPTIONAL = ["README.txt", "statement.html", "verify.html"];
 
 function broken(message) {
@@ -76,18 +77,23 @@ function requiredNames({ form, generations }) {
 export function parseManifest(bytes) {
   const text = textOf(bytes);
   let value;
+  let halved = false; // half of a surrogate pair has no bytes of its own
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text, (key, item) => {
+      halved ||= HALF.test(key) || (isText(item) && HALF.test(item));
+      return item;
+    });
   } catch {
     broken("The bundle's description of itself is unreadable.");
   }
-  if (isObject(value) && isText(value.format) && value.format !== FORMAT) {
-    const newer = /^wattest-bundle\/[1-9][0-9]*$/.test(value.format);
+  if (!isObject(value)) broken("The bundle's description of itself is of another form.");
+  if (value.format !== FORMAT) {
+    const newer = /^wattest-bundle\/[0-9]+$/.test(value.format);
     const hint = newer ? "It was made for a newer page than this one." : "It is no bundle.";
-    fail("format", `This is a file of format "${value.format}". ${hint}`, "manifest.json");
+    fail("format", `This file is not of format ${FORMAT}. ${hint}`, "manifest.json");
   }
   const canonical = JSON.stringify(ordered(value));
-  if (/[\ud800-\udfff]/u.test(canonical) || !sameBytes(utf8(canonical), bytes)) {
+  if (halved || !sameBytes(utf8(canonical), bytes)) {
     broken("The bundle's description of itself is not written in its one form.");
   }
   const known = isObject(value) && isText(value.form) && Object.hasOwn(FORMS, value.form);

@@ -52,12 +52,7 @@ function lineRows(line, terms) {
     make(
       "tr",
       {},
-      make(
-        "th",
-        { scope: "row" },
-        line.code,
-        ...remarksOf(line, terms.buyer),
-      ),
+      make("th", { scope: "row" }, line.code, ...remarksOf(line, terms.buyer)),
       make("td", { class: "number" }, quantityText(line)),
       make("td", { class: "number" }, price),
       make(

@@ -156,6 +156,6 @@ function checkTogether(fields, terms) {
 export function parseTerms(body) {
   const form = decode(body);
   const terms = readTerms(new Fields(form));
-  if (encode(form).length !== body.length) fail("terms", "one spelling of the terms expected");
+  if (encode(form).length !== body.length) fail("terms", "The terms are not in their one form.");
   return terms;
 }

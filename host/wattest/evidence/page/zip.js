@@ -166,7 +166,8 @@ export async function readZip(data) {
   let at = 0;
   for (const member of members) {
     const name = textOf(member.name);
-    if (name === null || files.has(name)) broken("A file of the bundle has no name of its own.");
+    if (!name || !/^[\u0000-\u007f]+$/.test(name) || files.has(name))
+      broken("A file of the bundle has no name of its own.");
     const { raw, stop } = packedBytes(data, view, member, at, start);
     files.set(name, await unpack(raw, member.facts, name));
     at = stop;

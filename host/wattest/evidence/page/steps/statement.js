@@ -119,7 +119,10 @@ function resettle(bundle, statement, terms, { cutoff, digest }) {
   }
   const bytes = encode(document);
   if (!sameBytes(bytes, body)) {
-    const place = difference(plain(decode(bytes)), plain(form));
+    const place = difference(
+      plain(decode(bytes, { maxDepth: 12, maxBytes: bytes.length })),
+      plain(form),
+    );
     fail("statement", `Settling again gives another result. ${place}`, where);
   }
   return { document: plain(form), terms, digest, index, cutoff };
