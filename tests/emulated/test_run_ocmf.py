@@ -15,6 +15,7 @@ import pytest
 
 from wattest.cli import main
 from wattest.data import data_root
+from wattest.operations.virtual.demo_keys import demo_key
 from wattest.wire import parse_record
 
 pytestmark = pytest.mark.emulated
@@ -188,6 +189,11 @@ def test_bench_without_its_key_exports_by_nodes_only(say: Any, kept: Path, tmp_p
     assert said.code == 2
     assert "ledger.key: is not there: the bench signs with a key made of it" in said.err
     assert "--mode node" in said.err
+    (copy / "ledger.key").write_text(demo_key(values["seed"], "ledger").hex())
+    (document,) = exported(say, copy, "--session", "T1")
+    assert accepted(document["ocmf"], document["public_key"])
+    assert '"GI":"wattest bench","' in document["ocmf"], "a key that is kept is no demo key"
+    assert document["demo"], "but the node's is one"
     for content in ("zz", "00", "11" * 32):
         (copy / "ledger.key").write_text(content)
         assert say("ocmf", "export", copy).code == 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattest.cli.options import Commands, Parser, add_json
 from wattest.cli.output import bad, good, marked, print_json
-from wattest.errors import ConfigError, OcmfError, StoreError
+from wattest.errors import ConfigError, OcmfError, StoreError, one_line
 
 if TYPE_CHECKING:
     from wattest.exports.ocmf_lint import LintedText, LintReport
@@ -230,7 +230,7 @@ def _state(text: LintedText) -> str:
 def _show_finding(finding: OcmfFinding) -> None:
     rule = finding.rule
     mark = bad("fails") if rule.fails else marked("breaks" if rule.broken else "note")
-    print(f"  {mark} {finding.where}: {finding.message}")
+    print(f"  {mark} {one_line(f'{finding.where}: {finding.message}')}")
     print(f"    rule {rule.number}: {rule.standard}")
     print(f"    Transparenzsoftware 1.4.1: {rule.verifier}")
 

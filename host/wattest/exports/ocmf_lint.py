@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -214,7 +214,7 @@ def _user(payload: Mapping[str, Any], name: str) -> Iterator[Broken]:
     if not isinstance(flags, list) or not all(type(flag) is str for flag in flags):
         yield 11, f"{name} IF", f"expected a list of texts, got {flags!r}"
     level = payload.get("IL")
-    if level is not None and level not in LEVELS:
+    if level is not None and not _is_in(level, LEVELS):
         yield 40, f"{name} IL", f"{level!r} is no level of OCMF"
 
 
@@ -254,14 +254,14 @@ def _reading(item: Placed, last: Mapping[str, Any], *, transaction: bool) -> Ite
     elif not transaction and "TX" in item.fields:
         yield 16, f"{where}.TX", "given without a transaction"
     yield from _value(item, last)
-    if last.get("ST") not in set("NGTDRMXIOSEF"):
+    if not _is_in(last.get("ST"), set("NGTDRMXIOSEF")):
         yield 41, f"{where}.ST", f"expected a letter of NGTDRMXIOSEF, got {last.get('ST')!r}"
     flags = last.get("EF", "")
     if type(flags) is not str or set(flags) - set("Et"):
         yield 28, f"{where}.EF", f"expected E, t or both, got {flags!r}"
     elif "t" in flags:
         yield 28, f"{where}.EF", "the time is marked as not usable"
-    if last.get("RT", "AC") not in {"AC", "DC"}:
+    if not _is_in(last.get("RT", "AC"), ("AC", "DC")):
         yield 29, f"{where}.RT", f"expected AC or DC, got {last.get('RT')!r}"
     for key in item.fields:
         if key not in READING_KEYS:
@@ -281,20 +281,25 @@ def _value(item: Placed, last: Mapping[str, Any]) -> Iterator[Broken]:
         yield 22, f"{where}.RI", "RI and RU go together, and with RV"
     if code is not None and "RI" not in item.fields:
         yield 22, f"{where}.RI", "inherited: the verifier does not see this reading"
-    if unit is not None and unit not in {"kWh", "Wh", "mOhm", "uOhm"}:
+    if unit is not None and not _is_in(unit, ("kWh", "Wh", "mOhm", "uOhm")):
         yield 23, f"{where}.RU", f"expected kWh or Wh, got {unit!r}"
     if code is not None and (type(code) is not str or obis_groups(code) is None):
         yield 24, f"{where}.RI", f"expected an OBIS code, got {code!r}"
 
 
+def _is_in(value: Any, allowed: Container[str]) -> bool:
+    """Tell whether a JSON value is one of these texts; lists and maps are none."""
+    return type(value) is str and value in allowed
+
+
 def _section(section: Mapping[str, Any], name: str) -> Iterator[Broken]:
     algorithm = section.get("SA", DEFAULT_ALGORITHM)
-    if algorithm not in CURVES:
+    if not _is_in(algorithm, CURVES):
         yield 32, f"{name} SA", f"expected an algorithm of OCMF, got {algorithm!r}"
     try:
         signature_bytes(section)
     except ValueError as error:
-        key = "SE" if section.get("SE", DEFAULT_ENCODING) not in {"hex", "base64"} else "SD"
+        key = "SD" if _is_in(section.get("SE", DEFAULT_ENCODING), ("hex", "base64")) else "SE"
         yield 33, f"{name} {key}", str(error)
     if section.get("SM", DER_TYPE) != DER_TYPE:
         yield 34, f"{name} SM", f"expected {DER_TYPE}, got {section['SM']!r}"

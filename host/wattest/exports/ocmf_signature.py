@@ -97,7 +97,7 @@ def verify_ocmf(ocmf: Ocmf, spki: bytes | None) -> SignatureCheck:
     if spki is None:
         return SignatureCheck(state=SignatureState.UNCHECKED, message="no key was given")
     algorithm = ocmf.signature.get("SA", DEFAULT_ALGORITHM)
-    if algorithm not in CURVES:
+    if type(algorithm) is not str or algorithm not in CURVES:
         return SignatureCheck(
             state=SignatureState.UNSUPPORTED, message=f"algorithm {algorithm!r} is not OCMF's"
         )

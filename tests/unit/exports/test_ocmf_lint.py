@@ -11,6 +11,8 @@ from typing import Any
 
 import pyocmf
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ocmf_samples import SIGNER, payload_of, text_of, with_reading
 
 from wattest.exports.ocmf import Digits, write_json
@@ -282,3 +284,28 @@ def test_obis_groups_are_hexadecimal() -> None:
     assert obis_groups("01-00:B2.08.00*FF") == (1, 0, 0xB2, 8, 0, 255)
     assert obis_groups("1-0:1.8.0") == (1, 0, 1, 8, 0, 0)
     assert obis_groups("energy") is None
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from([Digits("1e999999999"), Digits("-0"), Digits("7"), Digits("9" * 400)])
+    | st.sampled_from(["", "B", "E", "1.3", "1e9999999999999999999", "T1", "NaN", "1-0:1.8.0"])
+    | st.sampled_from(
+        ["2026-13-41T25:61:61,000+9999 S", "2026-01-01T12:00:00,000-2359 R", "\u0663"]
+    )
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["", *payload_of()]), st.sampled_from(list(REGISTERS[0])), JSON)
+def test_lint_says_something_about_anything_and_never_fails(
+    key: str, field: str, value: Any
+) -> None:
+    payload = payload_of(**{key: value}) if key else with_reading(1, **{field: value})
+    text = f"OCMF|{write_json(payload)}|".encode()
+    for section in ({"SD": "00"}, {"SD": "00", "SA": value}, {"SD": value, "SE": value}):
+        data = text + write_json({**section, "SM": value}).encode()
+        assert lint_ocmf([OcmfItem(data=data, spki=SIGNER.spki)]).refused
