@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,18 @@ from wattest.errors import ForkFound, WattestError, one_line
 if TYPE_CHECKING:
     from wattest.operations.commission.home import Home
     from wattest.witness import WitnessAddress
+
+
+def add_witness(parser: argparse.ArgumentParser) -> None:
+    """Add ``--witness`` to ``wattest tui``."""
+    parser.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="URL#VKEY",
+        help="with --live: refuse to go on with a ledger that this witness has seen otherwise, "
+        "and have it cosign at the end; may be repeated",
+    )
 
 
 def addresses_of(texts: list[str]) -> list[WitnessAddress]:

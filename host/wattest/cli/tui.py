@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wattest.cli.live_witness import add_witness
 from wattest.cli.options import Commands, add_home, add_json, duration_s, step_ns
 from wattest.cli.output import has_terminal
 from wattest.errors import UsageError
@@ -84,14 +85,7 @@ def add_command(commands: Commands) -> None:
         action="store_true",
         help="with --live: stimulus boards play the nodes' sensors; their readings say so",
     )
-    parser.add_argument(
-        "--witness",
-        action="append",
-        default=[],
-        metavar="URL#VKEY",
-        help="with --live: refuse to go on with a ledger that this witness has seen otherwise, "
-        "and have it cosign at the end; may be repeated",
-    )
+    add_witness(parser)
     add_home(parser)
     parser.add_argument(
         "--headless", action="store_true", help="with --live: lines instead of the interface"
