@@ -76,6 +76,8 @@ def state_from_json(
         raise _damaged(path, "", "expected format, name and logs")
     if not isinstance(name, str) or not is_key_name(name):
         raise _damaged(path, "name", f"expected the name of a key, got {name!r}")
+    if key is not None and name != key.name:
+        raise _damaged(path, "name", f"expected {key.name}, got {name}")
     known: dict[str, WitnessedLog] = {}
     for number, entry in enumerate(logs):
         origin, log = _log(entry, key, path, f"logs[{number}]")
