@@ -53,7 +53,8 @@ class Chart:
         title: what it shows, for people who cannot see it too.
         x_label: quantity and unit of the axis below.
         y_label: quantity and unit of the axis at the left.
-        x_max: end of the axis below, > 0; it begins at 0 unless ``x_ticks`` says more.
+        x_max: end of the axis below.
+        x_min: its begin, less than its end.
         curves: at most four.
         marks: points with a word.
         gaps: stretches of x without data.
@@ -68,6 +69,7 @@ class Chart:
     marks: tuple[Mark, ...] = ()
     gaps: tuple[tuple[Fraction, Fraction], ...] = ()
     x_ticks: tuple[tuple[Fraction, str], ...] = ()
+    x_min: Fraction = Fraction(0)
 
     def y_range(self) -> tuple[Fraction, Fraction]:
         """Return the range of the axis at the left: it holds 0, every curve and every mark."""
@@ -110,11 +112,11 @@ class _Frame:
     """Turns values into places of the picture."""
 
     def __init__(self, chart: Chart) -> None:
-        self.x_max = chart.x_max
+        self.x_min, self.width = chart.x_min, chart.x_max - chart.x_min
         self.low, self.high = chart.y_range()
 
     def x(self, value: Fraction) -> str:
-        return _place(_LEFT + value / self.x_max * (_WIDTH - _LEFT - _RIGHT))
+        return _place(_LEFT + (value - self.x_min) / self.width * (_WIDTH - _LEFT - _RIGHT))
 
     def y(self, value: Fraction) -> str:
         share = (value - self.low) / (self.high - self.low)
@@ -145,10 +147,10 @@ def _axes(chart: Chart, frame: _Frame) -> Iterator[str]:
         y = frame.y(value)
         yield f'<line class="grid" x1="{_LEFT}" y1="{y}" x2="{right}" y2="{y}"/>'
         yield f'<text x="{_LEFT - 6}" y="{y}" dy=".35em" text-anchor="end">{esc(text)}</text>'
-    for value, text in chart.x_ticks or ticks(Fraction(0), chart.x_max):
+    for value, text in chart.x_ticks or ticks(chart.x_min, chart.x_max):
         x = frame.x(value)
         yield f'<line class="grid" x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom + 4}"/>'
-        anchor = "end" if value > chart.x_max * Fraction(19, 20) else "middle"
+        anchor = "end" if value > chart.x_min + frame.width * Fraction(19, 20) else "middle"
         yield f'<text x="{x}" y="{bottom + 18}" text-anchor="{anchor}">{esc(text)}</text>'
     zero = frame.y(Fraction(0))
     yield f'<line class="axis" x1="{_LEFT}" y1="{zero}" x2="{right}" y2="{zero}"/>'
@@ -192,7 +194,7 @@ def jumps(points: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
 def _marks(chart: Chart, frame: _Frame) -> Iterator[str]:
     for mark in chart.marks:
         x, y = mark.at
-        right = x > chart.x_max * Fraction(3, 5)
+        right = x > chart.x_min + frame.width * Fraction(4, 5)
         dx, anchor = ("-8", "end") if right else ("8", "start")
         yield f'<circle class="ring" cx="{frame.x(x)}" cy="{frame.y(y)}" r="5"/>'
         yield (
@@ -203,7 +205,7 @@ def _marks(chart: Chart, frame: _Frame) -> Iterator[str]:
 
 def _gaps(chart: Chart, frame: _Frame) -> Iterator[str]:
     for start, end in chart.gaps:
-        width = _place((end - start) / chart.x_max * (_WIDTH - _LEFT - _RIGHT))
+        width = _place((end - start) / frame.width * (_WIDTH - _LEFT - _RIGHT))
         yield (
             f'<rect class="gap" x="{frame.x(start)}" y="{_TOP}" width="{width}" '
             f'height="{_HEIGHT - _TOP - _BOTTOM}"/>'

@@ -28,17 +28,20 @@ class PartWords:
         quantity: what is multiplied.
         price: what it is multiplied by.
         counts: whether the quantity is the metered one.
+        rate: the quantity is a share of an amount.
     """
 
     name: str
     quantity: str
     price: str
     counts: bool
+    rate: bool = False
 
     @property
     def sum(self) -> str:
         """Quantity times price in one breath."""
-        return f"{self.quantity} x {self.price}" if self.quantity else self.price
+        sign = "of" if self.rate else "x"
+        return f"{self.quantity} {sign} {self.price}" if self.quantity else self.price
 
     @property
     def said(self) -> str:
@@ -70,9 +73,8 @@ def part_words(
     name = " ".join(filter(None, (window, f"step {tier}" if tier else "")))
     counts = template in _METERED or (template, window) in _METERED_PARTS
     if template in _RATES:
-        return PartWords(
-            name=name, quantity=percent(each), price=price(quantity, *money), counts=False
-        )
+        whole = price(quantity, *money)
+        return PartWords(name=name, quantity=percent(each), price=whole, counts=False, rate=True)
     said = price(each, *money)
     shown = "" if quantity == 1 and not counts else number(quantity)
     if counts and unit != "each":

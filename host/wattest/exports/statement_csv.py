@@ -60,8 +60,8 @@ def _rows(placed: PlacedStatement) -> Iterator[tuple[object, ...]]:
             yield (
                 *head, line["code"], line["template"], line["payer"], number,
                 part.get("window", ""), part.get("tier", ""), _decimal(part, "quantity"),
-                line.get("unit", ""), _decimal(part, "price"), _decimal(part, "amount"), amount, document["currency"],
-                flags, placed.digest,
+                line.get("unit", ""), _decimal(part, "price"), _decimal(part, "amount"),
+                amount, document["currency"], flags, placed.digest,
             )  # fmt: skip
 
 
