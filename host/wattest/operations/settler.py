@@ -14,6 +14,7 @@ from typing import Any
 from wattest.ledger import EntryKind, Ledger, NewEntry, Receipt
 from wattest.settlement import (
     Cutoff,
+    Estimate,
     MeteringNode,
     ReadingBook,
     Statement,
@@ -79,6 +80,7 @@ class Settler:
         self._nodes: dict[bytes, MeteringNode] = {}
         self._books: dict[bytes, ReadingBook] = {}
         self._logged: dict[tuple[str, int], _Logged] = {}
+        self._estimates: list[Estimate] = []
 
     def enrol(self, enrolment: Enrolment, index: int) -> None:
         """Make the readings of a node, enrolled at ``index``, billable for its asset.
@@ -91,6 +93,10 @@ class Settler:
     def add(self, record: Record, *, index: int) -> None:
         """Take a verified record of an enrolled key, logged at ``index``."""
         self._books[record.kid].add(record, index=index)
+
+    def take_estimate(self, estimate: Estimate) -> None:
+        """Take a logged estimate; it counts only where terms ask for such."""
+        self._estimates.append(estimate)
 
     def remember(self, document: Mapping[str, Any], index: int, terms: Terms) -> None:
         """Take a statement that was logged before, and the terms it was drawn by."""
@@ -239,6 +245,7 @@ class Settler:
             cutoff=cutoff,
             generation=1 if known is None else known.generation + 1,
             final=final,
+            estimates=self._estimates,
         )
 
 

@@ -9,20 +9,18 @@ from typing import Any, Protocol
 from wattest.settlement.accounts import INCOME, Book, broker_account
 from wattest.settlement.disputes import Claim, DisputeCase
 from wattest.settlement.movements import Hold, Key, Moves
-from wattest.settlement.statement import Statement
 from wattest.settlement.terms import Terms, Window
 
 
 class Evidence(Protocol):
     """What the accounts ask about evidence when something is disputed."""
 
-    def statement(self, index: int) -> Statement:
-        """Return the statement logged at ``index``, drawn again."""
+    def metered(
+        self, document: Mapping[str, Any], terms: Terms, claim: Claim
+    ) -> Mapping[int, int]:
+        """Return what of a claim's line falls into its window, by time-of-use window.
 
-    def metered(self, index: int, claim: Claim) -> Mapping[int, int]:
-        """Return what a claim's line metered in its window, as the statement at ``index`` has it.
-
-        Base counts by time-of-use window.
+        Base counts, or ms of a line about time, as far as the statement ``document`` knew.
         """
 
     def arrived_late(self, terms: Terms, window: Window, size: int) -> bool:

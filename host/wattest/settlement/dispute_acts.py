@@ -7,6 +7,7 @@ from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.disputes import Claim, DisputeCase, DisputeState
 from wattest.settlement.period import period_at
 from wattest.settlement.postings import periods_of, refresh, tidy
+from wattest.settlement.terms import Basis, find_line
 from wattest.wire.act import ResolutionAct
 
 
@@ -18,6 +19,10 @@ def take_dispute(contract: ContractAccount, case: DisputeCase, origin: bytes) ->
         case: what is disputed; nothing happens yet where its period has no statement.
         origin: digest of what the entry says, 32 bytes.
     """
+    if case.on_top and case.quantity is None:
+        text = "how much more was delivered expected, for the seller disputes a quantity"
+        contract.problems.append((case.index, text))
+        return
     problems = {claim: problem for claim in case.claims if (problem := _refuse(contract, claim))}
     if not case.party:  # the evidence disputes what nobody disputes already, and is open to it
         case.claims = tuple(claim for claim in case.claims if claim not in problems)
@@ -46,7 +51,7 @@ def take_resolution(
     terms = contract.now
     case.said[act.party] = (act.granted, index)
     both = [case.said.get(party, (None, 0))[0] for party in (terms.seller, terms.buyer)]
-    if act.party != getattr(terms, "arbiter", None) and both != [act.granted, act.granted]:
+    if act.party != terms.arbiter and both != [act.granted, act.granted]:
         return
     case.state, case.granted, case.closed = DisputeState.RESOLVED, act.granted, index
     moves = contract.moves(index, origin)
@@ -56,13 +61,14 @@ def take_resolution(
 
 def _refuse(contract: ContractAccount, claim: Claim) -> str:
     """Say why a claim cannot be taken, or nothing."""
-    if claim.code not in [line.code for line in contract.now.lines]:
-        return f"a line of the contract expected, got {claim.code!r}"
     window = claim.window
     try:
+        basis = find_line(contract.now, claim.code).needs.basis
         whole = period_at(contract.now, claim.period.start_ms)
     except SettlementError as error:
         return str(error)
+    if basis is Basis.NOTHING:
+        return f"nothing of line {claim.code} can be disputed"
     inside = whole.start_ms <= window.start_ms < window.end_ms <= whole.end_ms
     if whole != claim.period or not inside:
         return "a window inside of a settlement period expected"

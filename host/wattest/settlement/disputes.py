@@ -7,19 +7,16 @@ of them, or it expires, and then the signed readings stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
 from wattest.errors import SettlementError
-from wattest.settlement.period import tariff_cuts
-from wattest.settlement.reading import MeteringNode, SettlementReading
-from wattest.settlement.templates import PayPerUse
-from wattest.settlement.terms import Terms, Window
-from wattest.settlement.track import build_tracks
-from wattest.settlement.usage import measure
+from wattest.settlement.reading import SettlementReading
+from wattest.settlement.terms import Basis, Terms, Window, find_line
 
+HOUR_MS = 3_600_000
 EXPIRY_PERIODS = 2
 """A dispute expires when so many later periods of its contract were settled since."""
 
@@ -35,7 +32,7 @@ class DisputeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One line of one period that a dispute is about."""
+    """One line of one period that a dispute is about; ``code`` is that of the terms' line."""
 
     period: Window
     code: str
@@ -50,6 +47,7 @@ class DisputeCase:
         digest: SHA-256 of the body of its entry, 32 bytes: what a resolution names.
         index: its entry.
         party: who disputes; ``""``: the evidence itself (equivocation).
+        on_top: it claims that more was delivered than was billed.
         reason: for people.
         claims: what is disputed; one, but for a dispute of the evidence.
         quantity: disputed base counts as stated, or None: what was metered in the window.
@@ -66,6 +64,7 @@ class DisputeCase:
     reason: str
     claims: tuple[Claim, ...]
     quantity: int | None
+    on_top: bool = False
     state: DisputeState = DisputeState.OPEN
     granted: int | None = None
     closed: int | None = None
@@ -85,45 +84,6 @@ class DisputeCase:
             and claim.window.start_ms < own.window.end_ms
             for own in self.claims
         )
-
-
-def metered_in(
-    terms: Terms,
-    line: PayPerUse,
-    claim: Claim,
-    *,
-    readings: Iterable[SettlementReading],
-    nodes: Iterable[MeteringNode],
-) -> dict[int, int]:
-    """Return what a line metered in the window of a claim, base counts by time-of-use window.
-
-    Args:
-        terms: of the contract.
-        line: the disputed one.
-        claim: names period and window.
-        readings: those the statement rests on.
-        nodes: every enrolment behind them.
-    """
-    by_asset: dict[str, list[MeteringNode]] = {asset: [] for asset in terms.assets}
-    for node in nodes:
-        if node.asset in by_asset:
-            by_asset[node.asset].append(node)
-    wanted = {node.kid for found in by_asset.values() for node in found}
-    used = [reading for reading in readings if reading.kid in wanted]
-    tracks = build_tracks(used, terms.policy, claim.period)
-    window = claim.window
-    cuts = (
-        tariff_cuts(terms.zone, line.windows, window.start_ms, window.end_ms)
-        if line.windows
-        else ()
-    )
-    counts: dict[int, int] = {}
-    for asset, found in by_asset.items():
-        sources = [(node, tracks[node.kid]) for node in found if node.kid in tracks]
-        usage = measure(asset, sources, line.quantity, window, cuts=cuts, policy=terms.policy)
-        for label, count in usage.by_window.items():
-            counts[label] = counts.get(label, 0) + count
-    return counts
 
 
 def between_neighbours(
@@ -156,20 +116,23 @@ def between_neighbours(
     return Window(start_ms=start, end_ms=end) if end > start else None
 
 
-def base_counts(terms: Terms, code: str, units: Fraction) -> int:
-    """Return what a line counts for some of its units, such as kilowatt-hours.
+def counts_of(terms: Terms, code: str, units: Fraction) -> int:
+    """Return what a line counts for some of its units: kilowatt-hours, or hours of a time.
 
     Raises:
-        SettlementError: no such line, or less than one base count is left over.
+        SettlementError: no such line, nothing of it can be in dispute, or a part of a base count
+            is left over.
     """
-    line = next((line for line in terms.lines if line.code == code), None)
-    if not isinstance(line, PayPerUse):
-        raise SettlementError(f"contract {terms.contract}: line {code} counts nothing to dispute")
-    counts = units * line.quantity.base_per_unit
+    needs = find_line(terms, code).needs
+    if needs.basis is Basis.NOTHING:
+        raise SettlementError(f"contract {terms.contract}: nothing of line {code} can be disputed")
+    base, unit = HOUR_MS, "h"
+    if needs.basis is Basis.QUANTITY and needs.quantity is not None:
+        base, unit = needs.quantity.base_per_unit, needs.quantity.unit
+    counts = units * base
     if counts.denominator != 1:
         raise SettlementError(
-            f"line {code}: whole {Fraction(1, line.quantity.base_per_unit)} {line.quantity.unit} "
-            f"expected, got {units}"
+            f"line {code}: whole steps of 1/{base} {unit} expected, got {units} {unit}"
         )
     return counts.numerator
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from wattest.errors import DecodeError, SettlementError, VerificationError
 from wattest.ledger.entry import Entry, EntryKind
@@ -16,17 +16,16 @@ from wattest.ledger.parties import Parties
 from wattest.settlement.book import collect_readings
 from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.dispute_acts import take_dispute, take_resolution
-from wattest.settlement.disputes import Claim, DisputeCase, between_neighbours, metered_in
+from wattest.settlement.disputes import Claim, DisputeCase, between_neighbours
+from wattest.settlement.engine import disputable
 from wattest.settlement.parties import parties_of
 from wattest.settlement.payments import take_payment
 from wattest.settlement.period import periods_between
 from wattest.settlement.postings import take_agreement, take_statement
 from wattest.settlement.reading import MeteringNode, SettlementReading, node_of_enrolment
-from wattest.settlement.recompute import recompute
 from wattest.settlement.render import read_statement
-from wattest.settlement.statement import Statement
-from wattest.settlement.templates import PayPerUse
-from wattest.settlement.terms import Terms, Window
+from wattest.settlement.statement import Cutoff
+from wattest.settlement.terms import Basis, Terms, Window, find_line
 from wattest.settlement.terms_form import terms_from_cbor, terms_hash
 from wattest.wire import (
     Agreement,
@@ -96,12 +95,10 @@ class AccountsFold:
         )
         contract.terms[digest] = terms
         contract.newest = digest
-        self.evidence.terms[digest] = terms
         self.parties.add_terms(digest, terms.contract, parties_of(terms))
 
     def _take_statement(self, entry: Entry) -> None:
         document = read_statement(entry.body)
-        self.evidence.statements[entry.index] = entry.body
         contract = self.contracts.get(document["contract"])
         if contract is None or document["terms"] not in contract.terms:
             raise SettlementError(f"terms of {document['contract']} expected in the ledger before")
@@ -129,9 +126,11 @@ class AccountsFold:
             case ResolutionAct():
                 take_resolution(contract, index, origin, act)
             case DisputeAct():
+                line = find_line(contract.now, act.line)
                 claim = Claim(
-                    period=_window(act.period), code=act.line, window=_window(act.window)
+                    period=_window(act.period), code=line.code, window=_window(act.window)
                 )
+                is_seller = act.party == contract.now.seller
                 case = DisputeCase(
                     digest=hashlib.sha256(entry.body).digest(),
                     index=index,
@@ -139,6 +138,7 @@ class AccountsFold:
                     reason=act.reason,
                     claims=(claim,),
                     quantity=act.quantity,
+                    on_top=is_seller and line.needs.basis is Basis.QUANTITY,
                 )
                 take_dispute(contract, case, origin)
 
@@ -171,20 +171,12 @@ def problems(fold: AccountsFold) -> list[tuple[int, str]]:
 
 
 class LoggedEvidence:
-    """Records, enrolments and statements of the entries taken so far.
-
-    Attributes:
-        terms: by their hash.
-        statements: bodies by entry.
-    """
+    """Records and enrolments of the entries taken so far."""
 
     def __init__(self) -> None:
-        self.terms: dict[bytes, Terms] = {}
-        self.statements: dict[int, bytes] = {}
         self._records: list[tuple[int, bytes]] = []
         self._parsed: list[tuple[int, Record]] = []
         self._nodes: list[MeteringNode] = []
-        self._drawn: dict[int, Statement] = {}
 
     def add_record(self, entry: Entry) -> None:
         """Take a reading or an event."""
@@ -202,35 +194,23 @@ class LoggedEvidence:
         """Return everything a key has said so far."""
         return collect_readings(item for item in self._all() if item[1].kid == kid)
 
-    def statement(self, index: int) -> Statement:
-        """Draw the statement logged at ``index`` again.
+    def metered(
+        self, document: Mapping[str, Any], terms: Terms, claim: Claim
+    ) -> Mapping[int, int]:
+        """Return what of a claim's line falls into its window, as far as a statement knew.
 
         Raises:
-            VerificationError: it does not follow from the entries before its cut-off.
+            SettlementError: nothing of the line can be in dispute.
         """
-        if index not in self._drawn:
-            size = self._size(index)
-            self._drawn[index] = recompute(
-                self.statements[index],
-                terms=self.terms,
-                readings=collect_readings(self._all(), size=size),
-                nodes=self._nodes,
-            )
-        return self._drawn[index]
-
-    def metered(self, index: int, claim: Claim) -> Mapping[int, int]:
-        """Return what a claim's line metered in its window, by time-of-use window."""
-        statement = self.statement(index)
-        line = next((line for line in statement.terms.lines if line.code == claim.code), None)
-        if not isinstance(line, PayPerUse):
-            raise SettlementError(f"line {claim.code}: it bills no quantity to dispute")
-        size = statement.cutoff.size
-        return metered_in(
-            statement.terms,
-            line,
-            claim,
-            readings=collect_readings(self._all(), size=size),
-            nodes=[node for node in self._nodes if node.index < size],
+        cutoff = Cutoff(size=document["cutoff"]["size"], root=document["cutoff"]["root"])
+        return disputable(
+            terms,
+            collect_readings(self._all(), size=cutoff.size),
+            claim.period,
+            claim.code,
+            claim.window,
+            nodes=[node for node in self._nodes if node.index < cutoff.size],
+            cutoff=cutoff,
         )
 
     def arrived_late(self, terms: Terms, window: Window, size: int) -> bool:
@@ -244,9 +224,6 @@ class LoggedEvidence:
             for index, record in self._all()
         )
 
-    def _size(self, index: int) -> int:
-        return int(read_statement(self.statements[index])["cutoff"]["size"])
-
     def _all(self) -> list[tuple[int, Record]]:
         """Return all records; they are only read when something is disputed."""
         for index, body in self._records[len(self._parsed) :]:
@@ -255,18 +232,23 @@ class LoggedEvidence:
 
 
 def _claims(terms: Terms, window: Window) -> tuple[Claim, ...]:
+    """Claim every register the contract bills; what counts the same is disputed together."""
+    codes: dict[tuple[str, bytes], str] = {}
+    for line in terms.lines:
+        quantity = line.needs.quantity
+        if line.needs.basis is Basis.QUANTITY and quantity is not None and not quantity.is_count:
+            codes.setdefault((quantity.name, quantity.obis), line.code)
     return tuple(
         Claim(
             period=period,
-            code=line.code,
+            code=code,
             window=Window(
                 start_ms=max(period.start_ms, window.start_ms),
                 end_ms=min(period.end_ms, window.end_ms),
             ),
         )
         for period in periods_between(terms, window.start_ms, window.end_ms)
-        for line in terms.lines
-        if isinstance(line, PayPerUse) and not line.quantity.is_count
+        for code in codes.values()
     )
 
 

@@ -17,9 +17,6 @@ from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.period import periods_between, service_window
 from wattest.settlement.terms import Terms, Window
 
-CUTOFF_DELAY_MS = 3_600_000
-FINAL_AFTER_MS = 30 * 86_400_000
-
 
 class PeriodState(StrEnum):
     """Where a period stands."""
@@ -71,13 +68,12 @@ class PeriodStatus:
 
 def cutoff_ms(terms: Terms, period: Window) -> int:
     """Return from when a period's statement may be drawn, UTC ms."""
-    return period.end_ms + int(getattr(terms.policy, "cutoff_delay_ms", CUTOFF_DELAY_MS))
+    return period.end_ms + terms.policy.cutoff_delay_ms
 
 
 def final_ms(terms: Terms, period: Window) -> int:
     """Return from when no more records of a period are accepted, UTC ms."""
-    after = int(getattr(terms.policy, "final_after_ms", FINAL_AFTER_MS))
-    return max(period.end_ms + after, cutoff_ms(terms, period))
+    return max(period.end_ms + terms.policy.final_after_ms, cutoff_ms(terms, period))
 
 
 def in_force(terms: Terms, period: Window) -> bool:

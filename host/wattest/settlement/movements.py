@@ -113,12 +113,17 @@ class Moves:
             self.post(DUE, INCOME, amount - covered, key.code)
 
     def charge_once(self, code: str, amount: int) -> None:
-        """Move a fee that a contract's name owes once: under ids that no second run can make."""
-        covered = min(amount, max(0, self.available(ESCROW)))
-        for debit, part in ((ESCROW, covered), (DUE, amount - covered)):
+        """Move what a contract's name owes once: under ids that no second run can make."""
+        if amount > 0:
+            covered = min(amount, max(0, self.available(ESCROW)))
+            parts = ((ESCROW, INCOME, covered), (DUE, INCOME, amount - covered))
+        else:
+            back = min(-amount, self.debt)
+            parts = ((INCOME, DUE, back), (INCOME, ESCROW, -amount - back))
+        for debit, credit, part in parts:
             if part:
-                name = startup_id(self._contract, f"{code} {debit}")
-                self._apply(Phase.POSTED, debit, INCOME, part, code, id=name)
+                name = startup_id(self._contract, f"{code} {debit} {credit}")
+                self._apply(Phase.POSTED, debit, credit, part, code, id=name)
 
     def withhold(self, key: Key, amount: int) -> Hold:
         """Hold what a key may be due, either sign."""

@@ -21,16 +21,14 @@ from typing import Any
 
 from wattest.errors import SettlementError
 from wattest.settlement.accounts import CASH, DEPOSIT, DUE, ESCROW, INCOME
-from wattest.settlement.amounts import Amounts
+from wattest.settlement.amounts import Amounts, amounts_with, settled_from
 from wattest.settlement.contract_account import ContractAccount, PeriodAccount
 from wattest.settlement.disputes import EXPIRY_PERIODS, Claim, DisputeCase, DisputeState, split
 from wattest.settlement.movements import NO_HOLD, RESERVE, FeeKey, Key, LineKey, Moves
 from wattest.settlement.period import period_at
-from wattest.settlement.revision import Extremes, amounts_of, amounts_without
-from wattest.settlement.terms import Terms, Window
+from wattest.settlement.revision import Extremes, amounts_of
+from wattest.settlement.terms import Basis, Terms, Window, find_line
 from wattest.wire import cbor
-
-_ONCE = ("STARTUP_FEE", "INVESTMENT", "INSTALLATION_FEE")
 
 
 def run_id(document: Mapping[str, Any]) -> bytes:
@@ -140,42 +138,63 @@ def extremes(contract: ContractAccount, account: PeriodAccount) -> Extremes:
     Where no dispute of the period is open, both are the same.
     """
     as_drawn = amounts_of(account.document)
+    terms = contract.terms[account.terms]
     buyer: dict[str, dict[int, int]] = {}
     seller: dict[str, dict[int, int]] = {}
     for case in contract.disputes.values():
         for claim in case.claims:
             if claim.period == account.period and case.state is not DisputeState.EXPIRED:
                 counts = disputed_counts(contract, account, case, claim)
-                if case.granted is not None:
-                    counts = split(counts, max(0, sum(counts.values()) - case.granted))
-                    _add(seller, claim.code, counts)
-                _add(buyer, claim.code, counts)
-    if not buyer:
+                for_buyer, for_seller = _sides(terms, case, claim, counts)
+                _add(buyer, claim.code, for_buyer)
+                _add(seller, claim.code, for_seller)
+    if not (buyer or seller):
         return Extremes(buyer=as_drawn, seller=as_drawn)
-    statement = contract.evidence.statement(account.index)
+    settled = settled_from(terms, account.document)
     return Extremes(
-        buyer=amounts_without(statement, buyer),
-        seller=amounts_without(statement, seller) if seller else as_drawn,
+        buyer=amounts_with(settled, buyer, clip=True) if buyer else as_drawn,
+        seller=amounts_with(settled, seller, clip=True) if seller else as_drawn,
     )
+
+
+def _sides(
+    terms: Terms, case: DisputeCase, claim: Claim, counts: Mapping[int, int]
+) -> tuple[Mapping[int, int], Mapping[int, int]]:
+    """Return what is otherwise than the statement says, as the buyer and as the seller has it.
+
+    Of a resolved dispute both are the same. What is granted is decided for the seller: a quantity
+    that was delivered after all, time that was up, time that was active.
+    """
+    whole = sum(counts.values())
+    given = [0, whole] if case.granted is None else [min(case.granted, whole)] * 2
+    if case.on_top:
+        shares = [{label: -n for label, n in split(counts, part).items()} for part in given]
+    elif find_line(terms, claim.code).needs.basis is Basis.DOWNTIME:
+        shares = [split(counts, part) for part in given]
+    else:
+        shares = [split(counts, whole - part) for part in given]
+    return shares[0], shares[1]
 
 
 def disputed_counts(
     contract: ContractAccount, account: PeriodAccount, case: DisputeCase, claim: Claim
 ) -> Mapping[int, int]:
-    """Return the disputed base counts of a claim by time-of-use window."""
-    if case.quantity is None:
-        return contract.evidence.metered(account.index, claim)
-    lines = contract.terms[account.terms].lines
-    line = next((line for line in lines if line.code == claim.code), None)
-    if not getattr(line, "windows", ()):
+    """Return the disputed counts of a claim by time-of-use window: base counts or ms."""
+    terms = contract.terms[account.terms]
+    if case.quantity is not None and not find_line(terms, claim.code).needs.windows:
         return {-1: case.quantity}
-    return split(contract.evidence.metered(account.index, claim), case.quantity)
+    metered = contract.evidence.metered(account.document, terms, claim)
+    if case.quantity is None:
+        return metered
+    return split(metered, case.quantity) if sum(metered.values()) else {-1: case.quantity}
 
 
 def _add(removed: dict[str, dict[int, int]], code: str, counts: Mapping[int, int]) -> None:
-    known = removed.setdefault(code, {})
+    """Add counts that are not 0."""
     for label, count in counts.items():
-        known[label] = known.get(label, 0) + count
+        if count:
+            known = removed.setdefault(code, {})
+            known[label] = known.get(label, 0) + count
 
 
 def _targets(amounts: Amounts, seller: str) -> dict[Key, int]:
@@ -214,23 +233,23 @@ def _move_to(
 def _charge(
     contract: ContractAccount, account: PeriodAccount, key: Key, due: int, moves: Moves
 ) -> None:
-    """Move what a key is due; a fee that is owed once is owed in one period only."""
-    if isinstance(key, LineKey) and due > 0 and _template(account, key.code) in _ONCE:
-        place = contract.once.setdefault(key.code, account.period.start_ms)
-        if place != account.period.start_ms:
-            contract.problems.append(
-                (account.index, f"line {key.code}: charged once already, not a second time")
-            )
-            return
-        if len(account.generations) == 1:
-            moves.charge_once(key.code, due)
-            return
-    moves.charge(key, due)
+    """Move what a key is due; what falls due once falls due in one period only."""
+    if not due or not isinstance(key, LineKey) or not _is_once(account, key.code):
+        moves.charge(key, due)
+        return
+    place = contract.once.setdefault(key.code, account.period.start_ms)
+    if place != account.period.start_ms:
+        text = f"line {key.code}: charged once already, not a second time"
+        contract.problems.append((account.index, text))
+    elif len(account.generations) == 1:
+        moves.charge_once(key.code, due)
+    else:
+        moves.charge(key, due)
 
 
-def _template(account: PeriodAccount, code: str) -> str:
+def _is_once(account: PeriodAccount, code: str) -> bool:
     lines = account.document["lines"]
-    return next((str(line["template"]) for line in lines if line["code"] == code), "")
+    return any(line["code"] == code and line.get("once", False) for line in lines)
 
 
 def _expire(contract: ContractAccount, index: int, period: Window) -> list[PeriodAccount]:

@@ -71,12 +71,9 @@ def amounts_of(document: Mapping[str, Any]) -> Amounts:
     """
     buyer = document["buyer"]
     lines = tuple(
-        (line["code"], line["amount"])
-        for line in document["lines"]
-        if line.get("payer", buyer) == buyer or line.get("payee") == buyer
+        (line["code"], line["amount"]) for line in document["lines"] if line["payer"] == buyer
     )
-    whole = ((document["seller"], document["total"]),)
-    payouts = tuple((party, minor) for party, minor in document.get("payouts", whole))
+    payouts = tuple((party, minor) for party, minor in document["payouts"])
     found = Amounts(lines=lines, payouts=payouts)
     if not found.total == sum(minor for _, minor in payouts) == document["total"]:
         raise SettlementError(
@@ -131,20 +128,6 @@ def resolve(statement: Statement, code: str, disputed: int, granted: int) -> Res
     held = dispute(statement, code, disputed)
     posted = _amount_without(statement, code, disputed - granted) - held.undisputed
     return Resolution(posted=posted, voided=held.pending - posted)
-
-
-def amounts_without(statement: Statement, removed: Mapping[str, Mapping[int, int]]) -> Amounts:
-    """Price a statement again with a part of some quantities taken out.
-
-    Args:
-        statement: as it was drawn.
-        removed: by the line's code, base counts by time-of-use window; no more than is billed is
-            taken out.
-
-    Raises:
-        SettlementError: a line of which nothing can be in dispute.
-    """
-    return amounts_with(statement, removed, clip=True)
 
 
 def _amount_without(statement: Statement, code: str, count: int) -> int:

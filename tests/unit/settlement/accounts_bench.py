@@ -27,14 +27,12 @@ class Told:
     """Evidence that a test tells instead of measuring it."""
 
     def __init__(self) -> None:
-        self.statements: dict[int, Statement] = {}
         self.counts: Mapping[int, int] = {}
         self.late = False
 
-    def statement(self, index: int) -> Statement:
-        return self.statements[index]
-
-    def metered(self, index: int, claim: Claim) -> Mapping[int, int]:
+    def metered(
+        self, document: Mapping[str, Any], terms: Terms, claim: Claim
+    ) -> Mapping[int, int]:
         return self.counts
 
     def arrived_late(self, terms: Terms, window: Window, size: int) -> bool:
@@ -96,7 +94,6 @@ class Story:
 
     def log(self, statement: Statement) -> None:
         index = self._next()
-        self.evidence.statements[index] = statement
         take_statement(self.account, index, statement.to_document())
 
     def dispute(

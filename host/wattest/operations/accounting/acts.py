@@ -10,7 +10,7 @@ from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.view import find_contract
 from wattest.operations.party_key import PartyKey
 from wattest.settlement import Terms, period_at, terms_hash
-from wattest.settlement.disputes import DisputeCase, base_counts
+from wattest.settlement.disputes import DisputeCase, counts_of
 from wattest.settlement.folding import AccountsFold
 from wattest.settlement.payments import place_of
 from wattest.system import utc_ms
@@ -210,6 +210,6 @@ def _period(terms: Terms, window: tuple[int, int]) -> tuple[int, int]:
 
 def _counts(terms: Terms, line: str, units: Fraction, option: str) -> int:
     try:
-        return base_counts(terms, line, units)
+        return counts_of(terms, line, units)
     except SettlementError as error:
         raise ConfigError(str(error), path=option) from error

@@ -13,7 +13,7 @@ from wattest.operations.party_key import PartyKey
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.scenario import Deed, DeedKind, Scenario
 from wattest.settlement import Terms, period_at, periods_between, terms_hash
-from wattest.settlement.disputes import base_counts
+from wattest.settlement.disputes import counts_of
 from wattest.settlement.folding import AccountsFold, problems
 from wattest.settlement.lifecycle import cutoff_ms
 from wattest.settlement.parties import parties_of
@@ -129,14 +129,14 @@ class Deeds:
                     quantity=(
                         None
                         if deed.quantity is None
-                        else base_counts(terms, deed.line, deed.quantity)
+                        else counts_of(terms, deed.line, deed.quantity)
                     ),
                 )
             case DeedKind.RESOLVE:
                 return ResolutionAct(
                     **common,  # type: ignore[arg-type]
                     dispute=self._disputes[deed.name],
-                    granted=base_counts(terms, self._lines[deed.name], deed.granted),
+                    granted=counts_of(terms, self._lines[deed.name], deed.granted),
                     text=deed.text,
                 )
             case _:
