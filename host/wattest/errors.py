@@ -15,6 +15,8 @@
     │   │                                     └── ForkFound
     ├── SettlementError          verified data that cannot be priced                 exit 1
     ├── StoreError               the ledger file cannot be opened, read or written   exit 3
+    │   ├── ForeignStore         it is something else, or of a newer format          exit 2
+    │   └── DamagedStore         it does not hold together                           exit 1
     ├── FlashError               a board cannot be flashed; it says what state it is in   exit 3
     └── EmulatorError            the emulated board: carries seed and virtual time   exit 3
 
@@ -242,6 +244,20 @@ class StoreError(WattestError):
 
     code = "store"
     exit_code = 3
+
+
+class ForeignStore(StoreError):
+    """What was given as a ledger is something else, of a newer format, or nothing at all."""
+
+    code = "foreign_store"
+    exit_code = 2
+
+
+class DamagedStore(StoreError):
+    """What is stored does not hold together."""
+
+    code = "damaged_store"
+    exit_code = 1
 
 
 class FlashError(WattestError):

@@ -238,12 +238,12 @@ def test_passport_of_a_bench_without_boards_says_so(capsys: pytest.CaptureFixtur
     assert "no board with such" in refused(["passport", "24"], capsys)
 
 
-def test_passport_file_that_is_damaged_is_one_line_and_exit_3(
+def test_passport_file_that_is_none_is_one_line_and_exit_2(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
     home.mkdir()
     (home / "passport.sqlite").write_text("this is no database, however long")
-    assert main.main(["boards", "passport"]) == 3
+    assert main.main(["boards", "passport"]) == 2
     assert "not a passport file" in capsys.readouterr().err
 
 

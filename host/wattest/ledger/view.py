@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wattest.errors import CheckpointInconsistent, StoreError
+from wattest.errors import CheckpointInconsistent, DamagedStore
 from wattest.ledger.checkpoint import CheckpointVerifier, SignedCheckpoint
 from wattest.ledger.entry import Entry, RecordRow
 from wattest.ledger.nodes import TileNodes
@@ -117,7 +117,7 @@ class LedgerView:
         try:
             tree = GrowingTree(head.size, [edge.hashes for edge in head.edges])
         except ValueError as exc:
-            raise StoreError(f"ledger edges are damaged: {exc}", hint=_AUDIT) from exc
+            raise DamagedStore(f"ledger edges are damaged: {exc}", hint=_AUDIT) from exc
         newest = None
         if head.checkpoint is not None:
             newest = SignedCheckpoint(
@@ -125,6 +125,10 @@ class LedgerView:
             )
         self._check_head(tree, newest)
         self._tree, self._newest = tree, newest
+
+    def follow(self, verifier: CheckpointVerifier) -> None:
+        """Expect checkpoints of another key from now on: the ledger has just named it."""
+        self._verifier = verifier
 
     def settle(self, newest: SignedCheckpoint) -> None:
         """Take over a commit that the ledger pushed to :attr:`tree` and stored."""
@@ -150,7 +154,7 @@ class LedgerView:
             raise ValueError(f"expected an index below the size {self.size}, got {index}")
         for entry in self._store.entries(index, index + 1):
             return entry
-        raise StoreError(f"entry {index} is missing from the ledger", hint=_AUDIT)
+        raise DamagedStore(f"entry {index} is missing from the ledger", hint=_AUDIT)
 
     def prove_inclusion(self, index: int, size: int | None = None) -> InclusionProof:
         """Prove that an entry is in the tree of ``size``, by default the newest.

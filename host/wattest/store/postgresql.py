@@ -190,13 +190,17 @@ class PostgresqlStore(SqlStore):
         self._close_walks()
         self._walks += 1
         name = f"walk_{self._walks}"
+        # DECLARE takes no values beside its text. A number without quotes would be cast before it
+        # gets its sign: the lowest one does not fit then.
+        quoted = tuple(str(v) if isinstance(v, int) else v for v in values)
         try:
-            filled = psycopg.ClientCursor(self._use()).mogrify(sql, values or None)
-            self._fetch_nothing(f"DECLARE {name} NO SCROLL CURSOR WITH HOLD FOR {filled}")
-            while rows := self._fetch(f"FETCH {_ROWS_PER_READ} FROM {name}"):
-                yield from rows
+            filled = psycopg.ClientCursor(self._use()).mogrify(sql, quoted or None)
         except psycopg.Error as exc:
             raise explain(exc, self._place, "reading") from exc
+        self._fetch_nothing(f"DECLARE {name} NO SCROLL CURSOR WITH HOLD FOR {filled}")
+        try:
+            while rows := self._fetch(f"FETCH {_ROWS_PER_READ} FROM {name}"):
+                yield from rows
         finally:
             self._left_walks.append(name)
 
@@ -330,8 +334,13 @@ class PostgresqlStore(SqlStore):
         return newest is not None and found == [(newest.note,)]
 
     def _close_walks(self) -> None:
-        while self._left_walks:
-            self._fetch_nothing(f"CLOSE {self._left_walks.pop()}")
+        connection = self._use()
+        try:
+            while self._left_walks:
+                with contextlib.suppress(psycopg.errors.InvalidCursorName):  # of a lost connection
+                    connection.execute(f"CLOSE {self._left_walks.pop()}")
+        except psycopg.Error as exc:
+            raise explain(exc, self._place, "reading") from exc
 
     def _fetch_nothing(self, sql: str) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from wattest.errors import StoreError
+from wattest.errors import DamagedStore, StoreError
 
 _VERIFY = "run `wattest verify` on the ledger"
 _AGAIN = "try again when it is back; records that were logged already are not logged twice"
@@ -31,13 +31,17 @@ _MEANINGS = (
     ("08", "the server went away", _AGAIN),
 )
 
-# What a refused connection says: the client gives it no SQLSTATE.
+_DAMAGED = {"42P01", "42703", "XX00"}
+
+# What the client says without an SQLSTATE: of connections that are refused or lost.
 _SAID = (
     ("authentication failed", "28"),
     ("no password supplied", "28"),
     ("no pg_hba.conf entry", "28"),
     ("role ", "28"),
     ("database ", "3D000"),
+    ("closed the connection", "08"),
+    ("connection is lost", "08"),
     ("too many", "53300"),
     ("starting up", "57P03"),
     ("shutting down", "57P03"),
@@ -76,7 +80,8 @@ def explain(exc: psycopg.Error, place: str, doing: str) -> StoreError:
     state = exc.sqlstate or next((s for words, s in _SAID if words in said), "")
     for beginning, meaning, hint in _MEANINGS:
         if state.startswith(beginning):
-            return StoreError(f"{place}: {meaning} ({doing}: {said})", hint=hint)
+            error = DamagedStore if beginning in _DAMAGED else StoreError
+            return error(f"{place}: {meaning} ({doing}: {said})", hint=hint)
     if isinstance(exc, psycopg.OperationalError):
         hint = "check that the server runs and that the URL is right"
         return StoreError(f"{place}: no connection to the server ({doing}: {said})", hint=hint)

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from wattest.errors import StoreError
+from wattest.errors import ForeignStore, StoreError
 from wattest.store.sql import FORMAT, MARK_TABLE, SqlText
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
@@ -69,10 +69,10 @@ def identify(connection: _Connection, place: str, *, create: bool) -> bool:
     if not names:
         if create:
             return False
-        raise StoreError(f"{place}: no ledger in schema {schema}", hint="check the URL")
+        raise ForeignStore(f"{place}: no ledger in schema {schema}", hint="check the URL")
     if MARK_TABLE not in names:
         some = ", ".join(names[:_OTHERS_SHOWN]) + (", ..." if len(names) > _OTHERS_SHOWN else "")
-        raise StoreError(
+        raise ForeignStore(
             f"{place}: schema {schema} holds no ledger, but {some}",
             hint="give an empty one: CREATE SCHEMA name, then "
             "?options=-csearch_path%3Dname at the end of the URL",
@@ -81,7 +81,7 @@ def identify(connection: _Connection, place: str, *, create: bool) -> bool:
     formats = [number for (number,) in found]
     if formats != [FORMAT]:
         got = ", ".join(map(str, formats)) or "none"
-        raise StoreError(
+        raise ForeignStore(
             f"{place}: expected ledger format {FORMAT}, got {got}",
             hint="use the version of wattest that wrote it, or a newer one",
         )

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from wattest.errors import StoreError
+from wattest.errors import DamagedStore, StoreError
 from wattest.ledger.entry import ConflictRow, Entry, RecordRow
 from wattest.ledger.store import (
     Batch,
@@ -162,7 +162,7 @@ class SqlStore(ABC):
         """Return a full tile, 8192 bytes."""
         for (hashes,) in self._fetch(self._text.tile, (level, number)):
             return blob_of(hashes, "tile", f"{level}/{number}")
-        raise StoreError(
+        raise DamagedStore(
             f"{self._place}: tile {level}/{number} is missing",
             hint="run `wattest verify` on the ledger",
         )

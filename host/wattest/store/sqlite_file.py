@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from wattest.errors import StoreError
+from wattest.errors import DamagedStore, ForeignStore, StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,9 @@ _MEANINGS = (
     ("SQLITE_CONSTRAINT", "the schema refuses the rows", "{when_damaged}"),
 )
 
+# Not of the disk or the moment, but of what is stored there.
+_CLASSES = {"SQLITE_CORRUPT": DamagedStore, "SQLITE_NOTADB": DamagedStore}
+
 
 def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind) -> StoreError:
     """Make one clear line of an SQLite error.
@@ -74,10 +77,12 @@ def explain(exc: sqlite3.Error, path: Path, doing: str, *, kind: FileKind) -> St
                 "usual_name": kind.usual_name,
                 "when_damaged": kind.when_damaged,
             }
-            return StoreError(
+            error = _CLASSES.get(prefix, StoreError)
+            return error(
                 f"{path}: {meaning.format(**words)} ({doing}: {exc})", hint=hint.format(**words)
             )
-    return StoreError(f"{path}: {doing}: {exc}")
+    error = DamagedStore if str(exc).startswith("no such ") else StoreError  # table, column
+    return error(f"{path}: {doing}: {exc}")
 
 
 def open_for_writing(
@@ -181,7 +186,7 @@ def _decode_any_text(connection: sqlite3.Connection) -> None:
 def _check_path(path: Path, kind: FileKind, *, create: bool) -> None:
     try:
         if path.is_dir():
-            raise StoreError(
+            raise ForeignStore(
                 f"{path}: expected a {kind.what} file, got a folder",
                 hint="give the path of a file, or move the folder away",
             )
@@ -193,14 +198,14 @@ def _check_path(path: Path, kind: FileKind, *, create: bool) -> None:
             )
         if not path.exists():
             if not create:
-                raise StoreError(f"{path}: no {kind.what} there", hint="check the path")
+                raise ForeignStore(f"{path}: no {kind.what} there", hint="check the path")
             return
         with path.open("rb") as file:
             header = file.read(len(_HEADER))
     except OSError as exc:
         raise StoreError(f"{path}: {exc.strerror}", hint="check path and permissions") from exc
     if header not in (b"", _HEADER):
-        raise StoreError(
+        raise ForeignStore(
             f"{path}: not a {kind.what} file: expected it to begin with {_HEADER[:15].decode()!r}",
             hint=f"give the path of a {kind.usual_name}, or choose another path",
         )
@@ -214,16 +219,16 @@ def _identify(connection: sqlite3.Connection, path: Path, kind: FileKind, *, cre
     if not tables and not application_id and not version:
         if create:
             return 0
-        raise StoreError(f"{path}: the file is empty, not a {kind.what}", hint="check the path")
+        raise ForeignStore(f"{path}: the file is empty, not a {kind.what}", hint="check the path")
     if application_id != kind.application_id:
-        raise StoreError(
+        raise ForeignStore(
             f"{path}: an SQLite file, but not a {kind.what}: expected application id "
             f"{kind.application_id:#x}, got {application_id:#x}",
             hint=f"give the path of a {kind.usual_name}, or choose another path",
         )
     if version != kind.version and version not in kind.upgrades:
         known = ", ".join(str(one) for one in (*sorted(kind.upgrades), kind.version))
-        raise StoreError(
+        raise ForeignStore(
             f"{path}: expected {kind.what} format {known}, got {version}",
             hint="use the version of wattest that wrote it, or a newer one",
         )

@@ -1,6 +1,6 @@
 """A writer to be killed: appends signed records and says so only after they are committed.
 
-Arguments: ledger file, last acknowledged seq, seed. Each line of output is the seq up to which
+Arguments: ledger file or URL, last acknowledged seq, seed. Each line of output is the seq up to which
 everything is committed; a node would take it as its acknowledgement and forget those records. So
 the writer goes on from there, and sends again what was committed but never acknowledged.
 """
@@ -11,15 +11,15 @@ from hashlib import sha256
 
 from ledger_samples import SampleNode, entry_of, signer
 from wattest.ledger import Conflict, Ledger
-from wattest.store import SqliteStore
+from wattest.store import open_store
 
 BATCH_MAX = 40
 
 
 def main():
-    path, acknowledged, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    place, acknowledged, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(seed)
-    store = SqliteStore(path)
+    store = open_store(place)
     ledger = Ledger(store, signer())
     node = SampleNode()
     if not ledger.size:
