@@ -6,6 +6,7 @@ damaged copy is outvoted by the other two, so the damage is named and does not h
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from wattest.errors import StoreError, WattestError
 from wattest.ledger.audit_finding import AuditCode, AuditFinding
 from wattest.ledger.checkpoint import CheckpointVerifier
 from wattest.ledger.entry import Entry
+from wattest.ledger.rotation import keys_of
 from wattest.ledger.store import Head, LedgerReader, StoredCheckpoint
 from wattest.ledger.tree import (
     HASH_BYTES,
@@ -37,6 +39,8 @@ class TreeAudit:
     def __init__(self, reader: LedgerReader, verifier: CheckpointVerifier, head: Head) -> None:
         self._reader = reader
         self._verifier = verifier
+        with contextlib.suppress(StoreError):  # what cannot be read is named in its place
+            self._verifier = keys_of(reader, verifier)
         self._head = head
         self._edges = {edge.level: edge.hashes for edge in head.edges}
         self._tree = GrowingTree()

@@ -139,6 +139,10 @@ class CheckpointSigner:
         """Identity of the ledger."""
         return self.verifier.origin
 
+    def sign_text(self, text: bytes) -> bytes:
+        """Sign what is no checkpoint, such as the naming of a successor; 64 bytes."""
+        return self._key.sign(text)
+
     def sign(self, size: int, root: bytes) -> SignedCheckpoint:
         """Sign a tree head.
 

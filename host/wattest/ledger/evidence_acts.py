@@ -12,6 +12,7 @@ from wattest.ledger.audit import EntryCheck
 from wattest.ledger.conflict import CONFLICT_CODE
 from wattest.ledger.entry import ConflictRow, Entry, EntryKind
 from wattest.ledger.parties import Parties
+from wattest.ledger.rotation import check_rotation
 from wattest.wire.act import ActKind
 from wattest.wire.enrolment import KeptFinding, parse_finding
 from wattest.wire.entries import (
@@ -19,7 +20,6 @@ from wattest.wire.entries import (
     MachineDispute,
     parse_anchor,
     parse_estimate,
-    parse_log_rotation,
     parse_machine_dispute,
 )
 
@@ -109,13 +109,13 @@ class ActChecks:
         self.parties.add_dispute(entry.body, None)
 
     def _check_rotation(self, entry: Entry) -> Iterator[str]:
-        """An act here; that of the ledger's own key is checked with the checkpoints."""
+        """An act of a party, or the ledger's own key names its successor."""
         if _is_act(entry):
             yield from self._check_act(entry)
             return
         try:
-            parse_log_rotation(entry.body)
-        except DecodeError as exc:
+            check_rotation(entry.body)
+        except (DecodeError, VerificationError) as exc:
             yield str(exc)
 
     def _check_estimate(self, entry: Entry) -> Iterator[str]:

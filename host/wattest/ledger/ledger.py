@@ -34,6 +34,7 @@ from wattest.ledger.entry import (
 )
 from wattest.ledger.kept_checkpoint import CheckpointCopy, check_kept
 from wattest.ledger.proof import verify_consistency
+from wattest.ledger.rotation import rotation_entry, signed_by_both
 from wattest.ledger.store import Batch, Store, StoredCheckpoint, StoredEdge, StoredTile
 from wattest.ledger.tree import leaf_hash
 from wattest.ledger.view import ConsistencyProof, InclusionProof, LedgerView
@@ -73,6 +74,7 @@ class Ledger:
     ) -> None:
         self._store = store
         self._signer = signer
+        self._successor: CheckpointSigner | None = None
         self._kept = kept
         self._view = LedgerView(store, signer.verifier)
         self._last_seq: dict[tuple[bytes, int], int] = {}
@@ -148,6 +150,32 @@ class Ledger:
             raise
         size = view.size
         return [Receipt(index=x, size=size) if isinstance(x, int) else x for x in placed]
+
+    def rotate(self, successor: CheckpointSigner) -> Receipt:
+        """Let another key sign from now on; the old one names it in an entry.
+
+        The checkpoint of this commit is signed by both keys, later ones by the new key alone.
+
+        Raises:
+            ValueError: it is the same key, or one of another ledger.
+            StoreError: nothing was logged, the old key goes on.
+        """
+        entry = rotation_entry(self._signer, successor.verifier)
+        self._successor = successor
+        try:
+            (outcome,) = self.append([entry])
+        finally:
+            self._successor = None
+        assert isinstance(outcome, Receipt), "only records can be duplicates"
+        self._signer = successor
+        self._view.follow(successor.verifier)
+        return outcome
+
+    def _sign(self, size: int, root: bytes) -> SignedCheckpoint:
+        signed = self._signer.sign(size, root)
+        if self._successor is not None:
+            signed = signed_by_both(signed, self._successor.sign(size, root))
+        return signed
 
     def _current(self) -> LedgerView:
         """Look again where the ledger stands, if others may have appended or a commit failed."""
@@ -225,7 +253,7 @@ class Ledger:
         tree = self._view.tree
         root = tree.root()
         self._check_extends_last(root)
-        signed = self._signer.sign(tree.size, root)
+        signed = self._sign(tree.size, root)
         self._store.commit(
             Batch(
                 first_index=draft.first_index,

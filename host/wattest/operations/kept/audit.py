@@ -19,6 +19,7 @@ from wattest.ledger.audit import AuditReport as LedgerReport
 from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
 from wattest.ledger.evidence_acts import ActChecks
+from wattest.ledger.rotation import keys_of
 from wattest.operations.kept.audit_cosigned import check_cosignatures
 from wattest.operations.kept.audit_files import (
     Problem,
@@ -247,7 +248,8 @@ def _check_references(
     store: SqliteStore, verifier: CheckpointVerifier, checks: _Checks
 ) -> Iterator[Problem]:
     """What a statement or an anchor rests on must be a checkpoint of this very ledger."""
-    kept = (verifier.open(row.note) for row in store.checkpoints())
+    keys = keys_of(store, verifier)
+    kept = (keys.open(row.note) for row in store.checkpoints())
     known = {(checkpoint.size, checkpoint.root) for checkpoint in kept}
     stated = [(index, "cut-off", at.size, at.root) for index, at in checks.cutoffs.items()]
     stated += [(index, "anchor", at.size, at.root) for index, at in checks.acts.anchors.items()]

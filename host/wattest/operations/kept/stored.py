@@ -15,6 +15,7 @@ from typing import Any
 
 from wattest.errors import ConfigError, VerificationError
 from wattest.ledger import Entry, EntryKind, LedgerView
+from wattest.ledger.rotation import keys_of
 from wattest.operations.events import (
     CheckpointSigned,
     FaultJudged,
@@ -68,7 +69,8 @@ def stored_events(path: Path) -> Iterator[RunEvent]:
     with SqliteStore(run.ledger, read_only=True) as store:
         told = _Told(run, values, LedgerView(store, key))
         yield told.started()
-        signed = iter([key.open(row.note) for row in store.checkpoints()])
+        keys = keys_of(store, key)
+        signed = iter([keys.open(row.note) for row in store.checkpoints()])
         notes = iter([row.note.decode() for row in store.checkpoints()])
         checkpoint = next(signed, None)
         for entry in store.entries():
