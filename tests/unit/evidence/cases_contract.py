@@ -170,6 +170,15 @@ def _statements(forge: Forge) -> Iterator[Mutant]:
     yield edited("a TEST it is not", lambda d: d.update(test=True, test_reasons=["why not"]))
     yield edited("a flag more", line(0, flags=["EST"]))
     yield edited("no lines", _put("lines", []))
+    stranger = _edited(
+        forge, last, lambda d: d["lines"][0]["usage"][0]["keys"][0].update(kid=bytes(8))
+    )
+    yield _made("a statement names a key nobody enrolled", stranger, 9, "missing-enrolment")
+    moved = _edited(
+        forge, last,
+        lambda d: d["lines"][0]["usage"][0]["keys"][0]["start"]["records"][0].update(index=0),
+    )  # fmt: skip
+    yield _made("a statement names another entry", moved, 9, "missing-record")
     yield edited("lines that are a text", _put("lines", "none"))
     yield edited("an unknown key", _put("comment", "trust me"))
     yield edited("a newer engine", _put("engine", 99), "engine")

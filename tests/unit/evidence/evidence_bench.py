@@ -27,6 +27,7 @@ from wattest.settlement import (
     terms_hash,
     terms_to_cbor,
 )
+from wattest.store import SqliteStore
 from wattest.store.memory import MemoryStore
 from wattest.wire import cbor
 from wattest.wire.act import AnyAct, seal_act
@@ -145,10 +146,11 @@ class Bench:
 
     Args:
         seed: of the log's key.
+        store: where it is kept; in memory if left out.
     """
 
-    def __init__(self, seed: int = 1) -> None:
-        self.store = MemoryStore()
+    def __init__(self, seed: int = 1, store: MemoryStore | SqliteStore | None = None) -> None:
+        self.store = store or MemoryStore()
         self.signer = CheckpointSigner("wattest/bench", bytes([seed]) * 32)
         self.ledger = Ledger(self.store, self.signer)
         self.enrolments: list[tuple[int, Enrolment]] = []

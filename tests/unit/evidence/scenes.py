@@ -8,6 +8,7 @@ from evidence_bench import EPOCH_MS, MINUTE_MS, Bench, Meter, Signer, witness
 
 from wattest.ledger import EntryKind
 from wattest.ledger.cosignature import Cosigner
+from wattest.store import SqliteStore
 from wattest.wire.act import Agreement, DisputeAct, PaymentAct, PaymentKind, ResolutionAct
 from wattest.wire.entries import LoggedEstimate
 
@@ -55,9 +56,9 @@ def pinned_terms(parties: dict[str, Signer], witnesses: tuple[Cosigner, ...]) ->
     return f"{_PLAIN}\n[party_keys]\n{pins}\n[witness]\nthreshold = 1\nkeys = [{keys}]\n"
 
 
-def statement_scene() -> Scene:
+def statement_scene(store: SqliteStore | None = None) -> Scene:
     """Two generations, a conflict, a dispute and its resolution, under signed terms."""
-    bench = Bench()
+    bench = Bench(1, store)
     parties = {"cabin": Signer(50), "lake": Signer(51)}
     witnesses = (witness(1), witness(2))
     lamp, other = Meter(1, "lamp"), Meter(2, "other")
@@ -99,9 +100,9 @@ def statement_scene() -> Scene:
     return Scene(bench, bench.bundle(CONTRACT), (lamp, other), parties, witnesses)
 
 
-def plain_scene() -> Scene:
+def plain_scene(store: SqliteStore | None = None) -> Scene:
     """Terms nobody signed; a meter that boots within the period and learns the time later."""
-    bench = Bench(2)
+    bench = Bench(2, store)
     lamp = Meter(1, "lamp")
     bench.log_terms(_PLAIN)
     bench.enrol(lamp.enrolment(cfg=bytes(16)))
@@ -118,9 +119,9 @@ def plain_scene() -> Scene:
     return Scene(bench, bench.bundle(CONTRACT), (lamp,), {}, ())
 
 
-def session_scene() -> Scene:
+def session_scene(store: SqliteStore | None = None) -> Scene:
     """A charging session among the readings of its node."""
-    bench = Bench(3)
+    bench = Bench(3, store)
     post = Meter(3, "post")
     bench.enrol(post.enrolment())
     bench.add(*post.readings([0]))
@@ -133,9 +134,9 @@ def session_scene() -> Scene:
     return Scene(bench, bench.session(), (post,), {}, ())
 
 
-def reading_scene() -> Scene:
+def reading_scene(store: SqliteStore | None = None) -> Scene:
     """One reading of a node whose key was renewed in between."""
-    bench = Bench(4)
+    bench = Bench(4, store)
     lamp = Meter(1, "lamp")
     bench.enrol(lamp.enrolment())
     bench.add(*lamp.readings(range(0, 60, 10)))
