@@ -104,6 +104,7 @@ class Story:
         period: tuple[str, str] = APRIL,
         within: tuple[str, str] | None = None,
         party: str = "buyer",
+        on_top: bool = False,
     ) -> bytes:
         index = self._next()
         case = DisputeCase(
@@ -113,6 +114,7 @@ class Story:
             reason="the meter was off",
             claims=(Claim(period=window(*period), code=code, window=window(*(within or period))),),
             quantity=quantity,
+            on_top=on_top,
         )
         take_dispute(self.account, case, origin(index))
         return case.digest

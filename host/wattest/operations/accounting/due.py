@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wattest.ledger import Entry, EntryKind
+from wattest.ledger import EntryKind
 from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.view import evidence_times, find_contract
 from wattest.operations.settler import Drawn, Settler
 from wattest.settlement import (
     Cutoff,
-    Estimate,
     Terms,
     read_statement,
     terms_from_cbor,
     terms_hash,
 )
+from wattest.settlement.estimate import estimates_of
 from wattest.wire import parse_enrolment, parse_estimate, parse_record
 
 
@@ -69,22 +69,12 @@ def settler_of(desk: AccountsDesk, *, start_ms: int, end_ms: int) -> Settler:
             case EntryKind.READING | EntryKind.EVENT:
                 settler.add(parse_record(entry.body), index=entry.index)
             case EntryKind.ESTIMATE:
-                settler.take_estimate(_estimate(entry))
+                logged_estimate = {entry.index: parse_estimate(entry.body)}
+                for estimate in estimates_of(logged_estimate):
+                    settler.take_estimate(estimate)
             case EntryKind.STATEMENT:
                 document = read_statement(entry.body)
                 settler.remember(document, entry.index, logged[document["terms"]])
             case _:
                 pass
     return settler
-
-
-def _estimate(entry: Entry) -> Estimate:
-    logged = parse_estimate(entry.body)
-    return Estimate(
-        asset=logged.asset,
-        quantity=logged.quantity,
-        start_ms=logged.window[0],
-        end_ms=logged.window[1],
-        count=logged.count,
-        index=entry.index,
-    )
