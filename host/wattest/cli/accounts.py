@@ -73,7 +73,7 @@ def _document(view: AccountsView, contract: ContractAccount) -> dict[str, Any]:
     from wattest.settlement.period import format_instant
     from wattest.settlement.postings import held_for
 
-    terms = contract.now
+    terms = contract.terms_now
     money = _Money(terms.scale)
     return {
         "contract": contract.name,

@@ -101,7 +101,7 @@ class ContractAccount:
     once: dict[str, int] = field(default_factory=dict)
 
     @property
-    def now(self) -> Terms:
+    def terms_now(self) -> Terms:
         """The newest terms."""
         return self.terms[self.newest]
 
@@ -121,14 +121,14 @@ class ContractAccount:
 
     def payee(self, party: str) -> str:
         """Return the account that a party is paid from."""
-        return INCOME if party == self.now.seller else broker_account(party)
+        return INCOME if party == self.terms_now.seller else broker_account(party)
 
     def moves(self, index: int, origin: bytes) -> Moves:
         """Return what makes the transfers of one entry."""
         return Moves(
             self.book,
             contract=self.name,
-            currency=self.now.currency,
+            currency=self.terms_now.currency,
             origin=origin,
             cause=index,
         )

@@ -48,7 +48,7 @@ def take_resolution(
         state = "none" if case is None else f"one that is {case.state.value}"
         contract.problems.append((index, f"an open dispute expected, got {state}"))
         return
-    terms = contract.now
+    terms = contract.terms_now
     case.said[act.party] = (act.granted, index)
     both = [case.said.get(party, (None, 0))[0] for party in (terms.seller, terms.buyer)]
     if act.party != terms.arbiter and both != [act.granted, act.granted]:
@@ -63,8 +63,8 @@ def _refuse(contract: ContractAccount, claim: Claim) -> str:
     """Say why a claim cannot be taken, or nothing."""
     window = claim.window
     try:
-        basis = find_line(contract.now, claim.code).needs.basis
-        whole = period_at(contract.now, claim.period.start_ms)
+        basis = find_line(contract.terms_now, claim.code).needs.basis
+        whole = period_at(contract.terms_now, claim.period.start_ms)
     except SettlementError as error:
         return str(error)
     if basis is Basis.NOTHING:
@@ -77,6 +77,6 @@ def _refuse(contract: ContractAccount, claim: Claim) -> str:
     account = contract.periods.get(claim.period.start_ms)
     if account is None or account.final is None:
         return ""
-    if contract.evidence.arrived_late(contract.now, window, account.size):
+    if contract.evidence.arrived_late(contract.terms_now, window, account.size):
         return ""
     return f"the period is final since entry {account.final}"

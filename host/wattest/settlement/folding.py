@@ -18,23 +18,27 @@ from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.dispute_acts import take_dispute, take_resolution
 from wattest.settlement.disputes import Claim, DisputeCase, between_neighbours
 from wattest.settlement.engine import disputable
+from wattest.settlement.estimate import estimates_of
 from wattest.settlement.parties import parties_of
 from wattest.settlement.payments import take_payment
 from wattest.settlement.period import periods_between
 from wattest.settlement.postings import take_agreement, take_statement
 from wattest.settlement.reading import MeteringNode, SettlementReading, node_of_enrolment
+from wattest.settlement.recompute import recompute
 from wattest.settlement.render import read_statement
-from wattest.settlement.statement import Cutoff
+from wattest.settlement.statement import Cutoff, Statement
 from wattest.settlement.terms import Basis, Terms, Window, find_line
 from wattest.settlement.terms_form import terms_from_cbor, terms_hash
 from wattest.wire import (
     Agreement,
     DisputeAct,
+    LoggedEstimate,
     PaymentAct,
     Record,
     ResolutionAct,
     SignedAct,
     parse_enrolment,
+    parse_estimate,
     parse_machine_dispute,
     parse_record,
 )
@@ -67,6 +71,7 @@ class AccountsFold:
             EntryKind.READING: self.evidence.add_record,
             EntryKind.EVENT: self.evidence.add_record,
             EntryKind.ENROLMENT: self.evidence.add_enrolment,
+            EntryKind.ESTIMATE: self.evidence.add_estimate,
             EntryKind.TERMS: self._take_terms,
             EntryKind.STATEMENT: self._take_statement,
             **dict.fromkeys(_ACTS, self._take_act),
@@ -95,10 +100,12 @@ class AccountsFold:
         )
         contract.terms[digest] = terms
         contract.newest = digest
+        self.evidence.terms[digest] = terms
         self.parties.add_terms(digest, terms.contract, parties_of(terms))
 
     def _take_statement(self, entry: Entry) -> None:
         document = read_statement(entry.body)
+        self.evidence.statements[entry.index] = entry.body
         contract = self.contracts.get(document["contract"])
         if contract is None or document["terms"] not in contract.terms:
             raise SettlementError(f"terms of {document['contract']} expected in the ledger before")
@@ -126,11 +133,11 @@ class AccountsFold:
             case ResolutionAct():
                 take_resolution(contract, index, origin, act)
             case DisputeAct():
-                line = find_line(contract.now, act.line)
+                line = find_line(contract.terms_now, act.line)
                 claim = Claim(
                     period=_window(act.period), code=line.code, window=_window(act.window)
                 )
-                is_seller = act.party == contract.now.seller
+                is_seller = act.party == contract.terms_now.seller
                 case = DisputeCase(
                     digest=hashlib.sha256(entry.body).digest(),
                     index=index,
@@ -151,14 +158,14 @@ class AccountsFold:
         readings = self.evidence.readings_of(found.kid)
         window = between_neighbours(readings, found.kid, found.ctx, found.seq)
         for contract in self.contracts.values():
-            if window is None or asset not in contract.now.assets:
+            if window is None or asset not in contract.terms_now.assets:
                 continue
             case = DisputeCase(
                 digest=digest,
                 index=entry.index,
                 party="",
                 reason=f"key {found.kid.hex()} signed two contents for number {found.seq}",
-                claims=_claims(contract.now, window),
+                claims=_claims(contract.terms_now, window),
                 quantity=None,
             )
             take_dispute(contract, case, digest)
@@ -171,12 +178,20 @@ def problems(fold: AccountsFold) -> list[tuple[int, str]]:
 
 
 class LoggedEvidence:
-    """Records and enrolments of the entries taken so far."""
+    """Records, enrolments, estimates and statements of the entries taken so far.
+
+    Attributes:
+        terms: by their hash.
+        statements: bodies by entry.
+    """
 
     def __init__(self) -> None:
+        self.terms: dict[bytes, Terms] = {}
+        self.statements: dict[int, bytes] = {}
         self._records: list[tuple[int, bytes]] = []
         self._parsed: list[tuple[int, Record]] = []
         self._nodes: list[MeteringNode] = []
+        self._estimates: dict[int, LoggedEstimate] = {}
 
     def add_record(self, entry: Entry) -> None:
         """Take a reading or an event."""
@@ -186,6 +201,10 @@ class LoggedEvidence:
         """Take an enrolment."""
         self._nodes.append(node_of_enrolment(parse_enrolment(entry.body), index=entry.index))
 
+    def add_estimate(self, entry: Entry) -> None:
+        """Take a logged estimate."""
+        self._estimates[entry.index] = parse_estimate(entry.body)
+
     def asset_of(self, kid: bytes) -> str:
         """Return what a key meters, or ``""``."""
         return next((node.asset for node in self._nodes if node.kid == kid), "")
@@ -193,6 +212,22 @@ class LoggedEvidence:
     def readings_of(self, kid: bytes) -> tuple[SettlementReading, ...]:
         """Return everything a key has said so far."""
         return collect_readings(item for item in self._all() if item[1].kid == kid)
+
+    def statement(self, index: int) -> Statement:
+        """Draw the statement logged at ``index`` again.
+
+        Raises:
+            VerificationError: it does not follow from the entries before its cut-off.
+        """
+        body = self.statements[index]
+        size = read_statement(body)["cutoff"]["size"]
+        return recompute(
+            body,
+            terms=self.terms,
+            readings=collect_readings(self._all(), size=size),
+            nodes=self._nodes,
+            estimates=estimates_of(self._estimates),
+        )
 
     def metered(
         self, document: Mapping[str, Any], terms: Terms, claim: Claim

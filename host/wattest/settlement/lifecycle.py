@@ -93,7 +93,7 @@ def period_state(contract: ContractAccount, period: Window, *, now_ms: int) -> P
     """Return where a period of a contract stands at a time."""
     account = contract.periods.get(period.start_ms)
     if account is None:
-        due = cutoff_ms(contract.now, period) <= now_ms
+        due = cutoff_ms(contract.terms_now, period) <= now_ms
         return PeriodState.CUTOFF if due else PeriodState.OPEN
     if contract.disputed(account.period):
         return PeriodState.DISPUTED
@@ -110,13 +110,13 @@ def periods_of(contract: ContractAccount, *, start_ms: int, now_ms: int) -> Iter
     """
     known = {account.period.start_ms: account.period for account in contract.periods.values()}
     if start_ms < now_ms:
-        known |= {p.start_ms: p for p in periods_between(contract.now, start_ms, now_ms)}
+        known |= {p.start_ms: p for p in periods_between(contract.terms_now, start_ms, now_ms)}
     for start in sorted(known):
         period = known[start]
         account = contract.periods.get(start)
-        if account is None and not in_force(contract.now, period):
+        if account is None and not in_force(contract.terms_now, period):
             continue
-        terms = contract.now if account is None else contract.terms[account.terms]
+        terms = contract.terms_now if account is None else contract.terms[account.terms]
         yield PeriodStatus(
             period=period,
             state=period_state(contract, period, now_ms=now_ms),
@@ -132,7 +132,7 @@ def contract_state(contract: ContractAccount, *, now_ms: int) -> ContractState:
         return ContractState.CLOSED
     if not contract.signed(contract.newest):
         return ContractState.DRAFT
-    start_ms = contract.now.start_ms
+    start_ms = contract.terms_now.start_ms
     if contract.periods or (start_ms is not None and start_ms <= now_ms):
         return ContractState.ACTIVE
     return ContractState.FUNDED if contract.funded else ContractState.SIGNED

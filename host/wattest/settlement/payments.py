@@ -62,7 +62,7 @@ def place_of(payment: PaymentAct) -> tuple[int, str, str]:
 
 def _refuse(contract: ContractAccount, payment: PaymentAct, known: int | None) -> str:
     """Say why a payment cannot be taken, or nothing."""
-    terms, what = contract.now, payment.what
+    terms, what = contract.terms_now, payment.what
     if payment.currency != terms.currency:
         return f"{terms.currency} expected, got {payment.currency}"
     if known is not None:

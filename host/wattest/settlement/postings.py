@@ -288,7 +288,7 @@ def held_for(contract: ContractAccount, case: DisputeCase) -> int:
 
 def _is_over(contract: ContractAccount) -> bool:
     """Whether the contract has ended, every period is final and nothing is disputed."""
-    terms: Terms = contract.now
+    terms: Terms = contract.terms_now
     if terms.end_ms is None or not contract.signed(contract.newest) or contract.open_disputes:
         return False
     try:

@@ -30,7 +30,7 @@ def agree(path: Path, *, contract: str, party: str, key: PartyKey) -> int | None
     """
     with AccountsDesk(path) as desk:
         account = find_contract(desk.fold, contract)
-        terms = account.now
+        terms = account.terms_now
         known = desk.fold.parties.key(contract, party)
         if party in account.agreed.get(terms_hash(terms), ()) and known == key.public_key:
             return None
@@ -70,7 +70,7 @@ def pay(
     """
     with AccountsDesk(path) as desk:
         account = find_contract(desk.fold, contract)
-        terms = account.now
+        terms = account.terms_now
         minor = amount * 10**terms.scale
         if minor.denominator != 1 or minor <= 0:
             raise ConfigError(
@@ -114,7 +114,7 @@ def open_dispute(
         reason: for people.
     """
     with AccountsDesk(path) as desk:
-        terms = find_contract(desk.fold, contract).now
+        terms = find_contract(desk.fold, contract).terms_now
         period = _period(terms, window)
         act = DisputeAct(
             contract=contract,
@@ -154,7 +154,7 @@ def resolve(
     """
     with AccountsDesk(path) as desk:
         name, case = find_dispute(desk.fold, dispute, contract)
-        terms = desk.fold.contracts[name].now
+        terms = desk.fold.contracts[name].terms_now
         counts = _counts(terms, case.claims[0].code, granted, "--granted")
         if case.said.get(party, (None, 0))[0] == counts:
             return case
