@@ -1,7 +1,8 @@
 """The newest checkpoint in a small file of its own, out of reach of whoever replaces the ledger.
 
 It is replaced after every commit, once that is durable, and before anything is acknowledged: an
-older ledger put in the newer one's place is noticed at the next start, even one commit older.
+older ledger put in the newer one's place is noticed at the next start, even one commit older. Only
+a power cut may take the copy back by one, which refuses no ledger that is whole.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ class FileCopy:
         return read_small(self._path, _NOTE_BYTES_MAX)
 
     def write(self, note: bytes) -> None:
-        """Replace the note whole and durably.
+        """Replace the note whole; after a power cut there is this one or the one before.
 
         Raises:
             StoreError: it cannot be written; the old one is still there.
         """
         make_folder(self._path.parent)
-        write_durably(self._path, note)
+        write_durably(self._path, note, or_the_old=True)

@@ -14,8 +14,13 @@ else:
     import fcntl
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes, *, or_the_old: bool = False) -> None:
     """Replace a file, readable by its owner only; when this returns, it survives a power cut.
+
+    Args:
+        path: the file.
+        content: all of it.
+        or_the_old: spare one of two flushes: a power cut may bring back the file as it was before.
 
     Raises:
         StoreError: it cannot be written; the file is as it was.
@@ -29,7 +34,8 @@ def write_durably(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        _flush_folder(path.parent)
+        if not or_the_old:
+            _flush_folder(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
