@@ -93,8 +93,14 @@ class Story:
         return statement
 
     def log(self, statement: Statement) -> None:
-        index = self._next()
-        take_statement(self.account, index, statement.to_document())
+        self.log_document(statement.to_document())
+
+    def log_document(self, document: Mapping[str, Any]) -> None:
+        take_statement(self.account, self._next(), document)
+
+    @staticmethod
+    def start_of(period: tuple[str, str]) -> int:
+        return window(*period).start_ms
 
     def dispute(
         self,
