@@ -17,7 +17,7 @@ from wattest.ledger import LedgerView
 from wattest.ledger.cosignature import WitnessKey, parse_cosignature
 from wattest.ledger.store import LedgerReader
 from wattest.ledger.witness_client import WitnessLine, ask_to_cosign, check_with_witness
-from wattest.operations.kept.ledger_view import find_signed, open_view
+from wattest.operations.kept.ledger_view import find_signed, name_of, open_view
 from wattest.operations.private import write_private
 from wattest.operations.rundir import RunDir, write_whole
 from wattest.store import open_store
@@ -85,7 +85,7 @@ def cosign_ledger(
     with open_store(found, create=False) as store:
         view = LedgerView(store, verifier)
         if view.checkpoint() is None:
-            raise ConfigError("nothing is signed yet: the ledger is empty", path=str(place))
+            raise ConfigError("nothing is signed yet: the ledger is empty", path=name_of(place))
         for line in witnesses:
             try:
                 signed, given = ask_to_cosign(

@@ -10,7 +10,7 @@ from wattest.ledger import CheckpointVerifier, LedgerView
 from wattest.ledger.cosignature import parse_cosignature
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.ledger.tiles import CHECKPOINT_NAME, check_exportable, tile_files
-from wattest.operations.kept.ledger_view import find_signed
+from wattest.operations.kept.ledger_view import find_signed, name_of
 from wattest.operations.rundir import write_whole
 from wattest.store import open_store
 
@@ -56,7 +56,7 @@ def export_tiles(place: Path | str, out: Path, *, key: str | None = None) -> Exp
         view = LedgerView(store, verifier)
         newest = view.checkpoint()
         if newest is None:
-            raise ConfigError("nothing is signed yet: the ledger is empty", path=str(place))
+            raise ConfigError("nothing is signed yet: the ledger is empty", path=name_of(place))
         size = newest.checkpoint.size
         check_exportable(view.entries(0, size), newest.checkpoint)
         _check_folder(out, view, verifier)

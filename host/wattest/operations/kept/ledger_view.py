@@ -60,6 +60,11 @@ def find_ledger(place: Path | str, key: str | None = None) -> LedgerPlace:
     return LedgerPlace(store=run.ledger, verifier=verifier)
 
 
+def name_of(place: Path | str) -> str:
+    """Return what to call a place in messages: a URL may hold a password."""
+    return "the database" if is_url(place) else str(place)
+
+
 def find_signed(
     place: Path | str, key: str | None = None
 ) -> tuple[Path | str, CheckpointVerifier]:
