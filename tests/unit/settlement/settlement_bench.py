@@ -94,6 +94,7 @@ def make_reading(spec: dict[str, Any], *, seq: int, index: int) -> SettlementRea
         input=spec.get("input", 0),
         input_after=spec.get("input_after", spec.get("input", 0)),
         tx=spec.get("tx", ""),
+        relay=spec.get("relay"),
         index=spec.get("index", index),
         payload_digest=hashlib.sha256(repr(content).encode()).digest(),
     )

@@ -11,7 +11,7 @@ import pytest
 from settlement_bench import ROOT
 
 PACKAGE = ROOT / "host" / "wattest" / "settlement"
-MODULES = sorted(PACKAGE.glob("*.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPORTS = {
     "os",
     "time",
@@ -76,7 +76,7 @@ def is_unordered(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func) in {"set", "frozenset"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_module_has_no_float_clock_chance_or_unordered_iteration(path: object) -> None:
     tree = ast.parse(PACKAGE.joinpath(str(path)).read_text(encoding="utf-8"))
     assert not faults(tree)
@@ -105,18 +105,21 @@ def test_the_lint_finds_what_it_is_for(program: str) -> None:
 
 
 def test_the_lint_looks_at_the_whole_package() -> None:
-    assert {"engine", "usage", "register", "money", "terms_form"} <= {p.stem for p in MODULES}
+    assert {"engine", "usage", "register", "money", "terms_form", "lease", "availability"} <= {
+        p.stem for p in MODULES
+    }
 
 
 PROGRAM = """
 import sys
 sys.path.insert(0, {folder!r})
 from settlement_bench import VECTORS
+from template_vectors import TEMPLATE_VECTORS, statement_of
 from test_settlement_vectors import settle_vector
 import hashlib
 digest = hashlib.sha256()
-for vector in VECTORS["vectors"]:
-    statement = settle_vector(vector)
+statements = [settle_vector(vector) for vector in VECTORS["vectors"]]
+for statement in (*statements, *map(statement_of, TEMPLATE_VECTORS)):
     digest.update(statement.to_cbor() + statement.economic_digest)
 sys.stdout.write(digest.hexdigest())
 """
