@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from wattest.errors import (
     CheckpointInconsistent,
     DecodeError,
@@ -23,15 +20,13 @@ from wattest.ledger.checkpoint import CheckpointVerifier
 from wattest.ledger.cosignature import WitnessPolicy
 from wattest.ledger.entry import EntryKind
 from wattest.ledger.proof import verify_consistency
+from wattest.ledger.rotation import check_rotation, is_log_rotation
 from wattest.ledger.tree import split_hashes
 from wattest.verify.signature import load_key, verify_es256
 from wattest.wire.cose import record_to_be_signed
 from wattest.wire.enrolment import parse_enrolment
-from wattest.wire.entries import LogRotation, parse_log_rotation
 from wattest.wire.note import Checkpoint, parse_note
 from wattest.wire.record_reader import parse_record
-
-_ACT_START = b"\xd2"
 
 
 def check_signatures(case: Case) -> str:
@@ -119,37 +114,18 @@ def _log_keys(case: Case) -> list[CheckpointVerifier]:
         keys = [CheckpointVerifier.from_text(case.bundle.manifest.log)]
     except (NoteError, ValueError) as exc:
         raise RuleBroken("log-key", "manifest.json", str(exc)) from exc
-    rotations = _rotations(case)
+    bodies = [entry.body for entry in case.entries if is_log_rotation(entry)]
     while True:
-        for rotation in rotations:
-            if rotation.new == keys[-1].to_text() and (older := _older(rotation)) is not None:
-                keys.append(older)
-                rotations.remove(rotation)
-                break
+        for body in bodies:
+            try:
+                older = check_rotation(body, new=keys[-1])
+            except (DecodeError, SignatureInvalid):
+                continue  # of another key, or step 6 says so
+            keys.append(older)
+            bodies.remove(body)
+            break
         else:
             return keys
-
-
-def _rotations(case: Case) -> list[LogRotation]:
-    found = []
-    for entry in case.entries:
-        if entry.kind == EntryKind.ROTATION and entry.body[:1] != _ACT_START:
-            try:
-                found.append(parse_log_rotation(entry.body))
-            except DecodeError:
-                continue  # step 6 says so
-    return found
-
-
-def _older(rotation: LogRotation) -> CheckpointVerifier | None:
-    """Return the key that named its successor, if it did."""
-    try:
-        older = CheckpointVerifier.from_text(rotation.old)
-        key = Ed25519PublicKey.from_public_bytes(older.public_key)
-        key.verify(rotation.signature, rotation.to_be_signed())
-    except (NoteError, ValueError, InvalidSignature):
-        return None
-    return older
 
 
 def _open(case: Case, name: str, keys: Sequence[CheckpointVerifier]) -> Checkpoint:

@@ -33,7 +33,6 @@ from wattest.wire import cbor
 from wattest.wire.act import AnyAct, seal_act
 from wattest.wire.cose import seal_sign1
 from wattest.wire.enrolment import Enrolment, EnrolmentAction, EnrolmentKind
-from wattest.wire.entries import LogRotation, rotation_text
 from wattest.wire.keys import kid_of, public_key_of
 from wattest.wire.note import parse_note
 from wattest.wire.record import OBIS_EXPORT, OBIS_IMPORT, OBIS_POWER, OBIS_USE, Record
@@ -225,6 +224,11 @@ class Bench:
         lines = [w.sign(text, EPOCH_MS // 1000 + 7_200).line.encode() for w in witnesses]
         self.store.add_cosignatures(newest.checkpoint.size, [line.strip() for line in lines])
 
+    def rotate(self, seed: int) -> None:
+        """Let another key of the log sign from now on."""
+        self.signer = CheckpointSigner("wattest/bench", bytes([seed]) * 32)
+        self.ledger.rotate(self.signer)
+
     def maker(self) -> BundleMaker:
         return BundleMaker(self.store, self.signer.verifier, MAKER)
 
@@ -240,15 +244,6 @@ class Bench:
 
     def reading(self, meter: Meter, seq: int, ctx: int = 0) -> bytes:
         return self.maker().reading(ReadingSubject(kid=meter.kid, ctx=ctx, seq=seq))
-
-
-def rotate_log(bench: Bench, seed: int) -> None:
-    """Give a bench's log another key, as its operator would."""
-    old, new = bench.signer, CheckpointSigner("wattest/bench", bytes([seed]) * 32)
-    texts = (old.verifier.to_text(), new.verifier.to_text())
-    signature = old._key.sign(rotation_text(*texts))
-    body = LogRotation(old=texts[0], new=texts[1], signature=signature).to_cbor()
-    bench.append(EntryKind.ROTATION, body)
 
 
 def witness(number: int) -> Cosigner:

@@ -175,6 +175,22 @@ def test_retirement_and_renewal_of_a_key_go_in() -> None:
     assert verdict_of(data, log_key=bench.log).passed
 
 
+def test_log_whose_key_changed_is_known_by_the_old_and_by_the_new_one() -> None:
+    bench = Bench()
+    lamp = Meter(1, "lamp")
+    bench.log_terms(plain_terms())
+    bench.enrol(lamp.enrolment())
+    bench.add(*lamp.readings([-5, 65]))
+    bench.settle(CONTRACT, *PERIOD)
+    old = bench.log
+    bench.rotate(77)
+    bench.add(*lamp.readings([80]))
+    data = bench.bundle(CONTRACT)
+    assert old != bench.log
+    assert all(verdict_of(data, log_key=key).passed for key in (old, bench.log))
+    assert verdict_of(data, log_key=Bench(98).log).rule == "log-key"
+
+
 def test_newest_checkpoint_with_enough_witnesses_is_taken() -> None:
     scene = statement_scene()
     newest = scene.bench.ledger.checkpoint()
