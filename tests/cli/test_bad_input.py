@@ -115,12 +115,24 @@ TOML = {
     ),
 }
 
+FILE = ["ledger", "show", "OUT/ledger.sqlite"]
+MIGRATE = ["ledger", "migrate", "OUT"]
+
 RUNS = {
     "verify no folder": (["verify", "nowhere"], "nowhere"),
     "verify a file": (["verify", "load.csv"], "load.csv"),
     "verify an empty folder": (["verify", "folder"], "holds no run.json"),
     "ledger of no folder": (["ledger", "show", "nowhere"], "nowhere: no such folder"),
     "ledger of an empty folder": (["ledger", "entries", "folder"], "holds no run.json"),
+    "ledger file without its key": (["ledger", "show", "OUT/ledger.sqlite"], "--key: is needed"),
+    "ledger file with a wrong key": ([*FILE, "--key", "x"], "--key: "),
+    "key for a run": (["ledger", "show", "OUT", "--key", "x"], "--key: is for a file"),
+    "migrate onto itself": ([*MIGRATE, "OUT"], "holds a ledger of 4 entries"),
+    "migrate what is no ledger": (["ledger", "migrate", "load.csv", "x"], "not a ledger file"),
+    "migrate into a load": ([*MIGRATE, "load.csv"], "not a ledger file"),
+    "migrate to no folder": ([*MIGRATE, "nowhere/x"], "expected a folder"),
+    "migrate to another database": ([*MIGRATE, "mysql://u:secret@h/x"], "mysql://...: no ledger"),
+    "migrate to no server": ([*MIGRATE, "postgresql://u@127.0.0.1:1/x"], "no connection"),
     "statement of no run": (["statement", "folder"], "holds no run.json"),
     "proof of an entry beyond": (["ledger", "prove", "OUT", "99"], "99"),
     "decode nothing": (["decode", "no-such-file"], "neither a file nor"),
