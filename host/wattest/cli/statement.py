@@ -164,19 +164,31 @@ def _csv(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
     return statements_csv(found)
 
 
-def _beancount(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
+def _beancount(args: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
     from wattest.exports.beancount import beancount_text, statement_bookings
+    from wattest.operations.accounting.books import books_of
 
-    return beancount_text(statement_bookings(found))
+    if args.period is not None:
+        return beancount_text(statement_bookings(found))
+    bookings, notes = books_of(args.folder, found)
+    return beancount_text(bookings, notes=notes)
 
 
 def _payments(args: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
-    from wattest.exports.pain001 import payments
+    from wattest.exports.pain001 import payment_file, payments_due
     from wattest.exports.parties import parse_parties
+    from wattest.operations.accounting.books import still_due
     from wattest.tables import read_text
 
     parties = parse_parties(read_text(args.parties), str(args.parties))
-    return payments(found, parties, execute_on=args.execute_on, test=args.test)
+    payments = payments_due(found, due=still_due(args.folder), test=args.test)
+    for item in payments:
+        total = item.placed.document["total"]
+        if item.minor < total:
+            part, whole = item.placed.money(item.minor), item.placed.money(total)
+            text = f"{part} of {whole} is due: the rest is paid or held by a dispute"
+            print(f"statement: entry {item.placed.index}: {text}", file=sys.stderr)
+    return payment_file(payments, parties, execute_on=args.execute_on)
 
 
 _MAKERS: dict[str, Callable[[argparse.Namespace, Sequence[PlacedStatement]], str]] = {

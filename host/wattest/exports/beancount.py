@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from wattest.errors import one_line
 from wattest.exports.placed import TEST_MARK, PlacedStatement, bought
 from wattest.settlement.money import format_minor
-from wattest.settlement.period import format_instant, load_zone
+from wattest.settlement.period import format_instant
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FIRST_DAY = dt.date(1970, 1, 1)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,15 @@ class Booking:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A remark on an account."""
+
+    date: dt.date
+    account: str
+    text: str
+
+
 def account(*names: str, root: str, test: bool) -> str:
     """Return an account below a root such as ``Assets``; different names stay different."""
     return ":".join((root, *(("Test",) if test else ()), *(component(name) for name in names)))
@@ -79,7 +87,9 @@ def component(name: str) -> str:
     return f"{bare[0].upper()}{bare[1:]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def beancount_text(bookings: Iterable[Booking], *, title: str = "wattest") -> str:
+def beancount_text(
+    bookings: Iterable[Booking], *, notes: Sequence[Note] = (), title: str = "wattest"
+) -> str:
     """Return a file that ``bean-check`` takes: options, accounts, transactions, balances."""
     found = sorted(bookings, key=lambda item: item.date)
     currencies = sorted({item.currency for item in found})
@@ -89,9 +99,10 @@ def beancount_text(bookings: Iterable[Booking], *, title: str = "wattest") -> st
     if any(item.test for item in found):
         parts.insert(0, f"; {TEST_MARK}. Accounts below Test hold what nobody owes.")
     parts.append("")
-    parts += list(_opens(found))
+    parts += list(_opens(found, notes))
     for item in found:
         parts += ["", *_transaction(item)]
+    parts += ["", *(f"{n.date} note {n.account} {_quoted(n.text)}" for n in notes)]
     parts += ["", *_balances(found)]
     return "\n".join(parts) + "\n"
 
@@ -110,7 +121,7 @@ def statement_bookings(statements: Iterable[PlacedStatement]) -> Iterator[Bookin
         start, end = (format_instant(time_ms) for time_ms in document["period"])
         mark = f"{TEST_MARK}: " if placed.test else ""
         yield Booking(
-            date=_last_day(placed),
+            date=placed.last_day,
             payee=str(document["buyer"]),
             narration=f"{mark}{document['title'] or document['contract']}, {start} to {end}",
             currency=str(document["currency"]),
@@ -150,19 +161,15 @@ def _differences(placed: PlacedStatement, earlier: PlacedStatement | None) -> It
             yield Posting(account=account(contract, *role, root="Income", test=test), minor=minor)
 
 
-def _last_day(placed: PlacedStatement) -> dt.date:
-    end = _EPOCH + (placed.document["period"][1] - 1) * dt.timedelta(milliseconds=1)
-    day: dt.date = end.astimezone(load_zone(placed.zone)).date()
-    return day
-
-
-def _opens(bookings: Sequence[Booking]) -> Iterator[str]:
+def _opens(bookings: Sequence[Booking], notes: Sequence[Note]) -> Iterator[str]:
     used: dict[str, set[str]] = {}
     for item in bookings:
         for posting in item.postings:
             used.setdefault(posting.account, set()).add(item.currency)
+    for note in notes:
+        used.setdefault(note.account, set())
     for name in sorted(used):
-        yield f"{_FIRST_DAY} open {name} {','.join(sorted(used[name]))}"
+        yield f"{_FIRST_DAY} open {name} {','.join(sorted(used[name]))}".rstrip()
 
 
 def _transaction(item: Booking) -> Iterator[str]:

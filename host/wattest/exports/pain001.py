@@ -1,7 +1,7 @@
 """ISO 20022 payment file, pain.001.001.09: what the buyer's bank is asked to pay.
 
-One payment instruction a statement and payee. Nothing in it comes from a clock: identifiers derive
-from the digests of the statements, and the date is the one asked for.
+One credit transfer a statement, from the buyer to the seller. Nothing in it comes from a clock:
+identifiers derive from the digests of the statements, and the date is the one asked for.
 
 Source: ISO 20022 pain.001.001.09 (CustomerCreditTransferInitiationV09); EPC130-08 for euro.
 """
@@ -28,19 +28,21 @@ _DECIMALS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """One credit transfer."""
+class Payment:
+    """What a buyer is to pay the seller for one statement.
+
+    Args:
+        placed: the statement.
+        minor: how much, minor units, > 0; less than its total where a part is paid or held.
+    """
 
     placed: PlacedStatement
-    debtor: BankParty
-    creditor: BankParty
     minor: int
-    number: int
 
     @property
     def identifier(self) -> str:
-        """At most 35 characters, the same for the same statement and payee."""
-        seed = f"{self.placed.digest}/{self.number}".encode()
+        """At most 35 characters, the same for the same statement and amount."""
+        seed = f"{self.placed.digest}/{self.minor}".encode()
         test = "TEST" if self.placed.test else "W"
         return f"{test}-{hashlib.sha256(seed).hexdigest()[:30]}"
 
@@ -54,48 +56,75 @@ class Transfer:
         return plain(said)[:140]
 
 
-def payments(
-    statements: Iterable[PlacedStatement],
-    parties: Mapping[str, BankParty],
-    *,
-    execute_on: dt.date,
-    test: bool = False,
-) -> str:
-    """Return the payment file for the newest generation of each statement.
+def payments_due(
+    statements: Iterable[PlacedStatement], *, due: Mapping[str, int], test: bool = False
+) -> tuple[Payment, ...]:
+    """Return what is to pay for the newest generation of each statement.
 
     Args:
-        statements: of one or several contracts.
-        parties: by their names in the contracts.
-        execute_on: the day the bank is asked to pay; also the date of the file.
-        test: let TEST statements in; identifiers and texts of the file then say so.
+        statements: of one or several contracts of one buyer.
+        due: what the accounts of a contract say is still owed, minor units; a contract that has
+            no accounts owes the totals of its statements.
+        test: let TEST statements in; the file then says so all over.
 
     Raises:
-        SettlementError: nothing to pay, a credit, a statement that is TEST or provisional, a
-            party without an account.
+        SettlementError: nothing to pay, a credit, a statement that is TEST or provisional,
+            several buyers.
     """
-    due = newest(tuple(statements))
-    transfers = [item for placed in due for item in _transfers(placed, parties, test=test)]
-    if not transfers:
-        raise SettlementError("payment file: a statement to pay expected, got none")
-    groups: dict[tuple[str, str], list[Transfer]] = {}
-    for item in transfers:
-        key = (item.debtor.iban, str(item.placed.document["currency"]))
-        groups.setdefault(key, []).append(item)
-    initiator = min(groups)[0]
-    name = next(item.debtor.name for item in transfers if item.debtor.iban == initiator)
-    seed = "".join(item.identifier for item in transfers) + execute_on.isoformat()
-    mark = "TEST" if any(item.placed.test for item in transfers) else "W"
+    chosen = newest(tuple(statements))
+    buyers = sorted({str(placed.document["buyer"]) for placed in chosen})
+    if len(buyers) > 1:
+        raise SettlementError(
+            f"payment file: one buyer expected, got {', '.join(buyers)}",
+            hint="choose with `--contract`",
+        )
+    left = dict(due)
+    found = []
+    for placed in chosen:
+        _check(placed, test=test)
+        contract = str(placed.document["contract"])
+        minor = min(placed.document["total"], left.get(contract, placed.document["total"]))
+        if contract in left:
+            left[contract] -= minor
+        if minor > 0:
+            found.append(Payment(placed=placed, minor=minor))
+    if not found:
+        names = ", ".join(sorted({str(placed.document["contract"]) for placed in chosen}))
+        what = f"the accounts of {names} say that nothing is due" if names else "got none"
+        raise SettlementError(f"payment file: a statement to pay expected, {what}")
+    return tuple(found)
+
+
+def payment_file(
+    payments: Sequence[Payment], parties: Mapping[str, BankParty], *, execute_on: dt.date
+) -> str:
+    """Return the payment file.
+
+    Args:
+        payments: at least one, of one buyer.
+        parties: by their names in the contracts.
+        execute_on: the day the bank is asked to pay; also the date of the file.
+
+    Raises:
+        SettlementError: a party without an account.
+    """
+    debtor = _account(parties, str(payments[0].placed.document["buyer"]))
+    groups: dict[str, list[Payment]] = {}
+    for item in payments:
+        groups.setdefault(str(item.placed.document["currency"]), []).append(item)
+    seed = "".join(item.identifier for item in payments) + execute_on.isoformat()
+    mark = "TEST" if any(item.placed.test for item in payments) else "W"
     message = f"{mark}-{hashlib.sha256(seed.encode()).hexdigest()[:30]}"
     head = _element(
         "GrpHdr",
         _element("MsgId", message),
         _element("CreDtTm", f"{execute_on.isoformat()}T00:00:00Z"),
-        _element("NbOfTxs", str(len(transfers))),
-        _element("CtrlSum", _sum(transfers)),
-        _element("InitgPty", _element("Nm", plain(name))),
+        _element("NbOfTxs", str(len(payments))),
+        _element("CtrlSum", _sum(payments)),
+        _element("InitgPty", _element("Nm", plain(debtor.name))),
     )
     body = [
-        _instruction(f"{message[:30]}-{number}", groups[key], execute_on)
+        _instruction(f"{message[:30]}-{number}", groups[key], (debtor, parties), execute_on)
         for number, key in enumerate(sorted(groups), 1)
     ]
     comment = f"<!-- {TEST_MARK}. Do not give this file to a bank. -->\n" if mark == "TEST" else ""
@@ -113,9 +142,8 @@ def plain(text: str) -> str:
     return "".join(char if char in _ALLOWED else "." for char in kept).strip("/ ") or "."
 
 
-def _transfers(
-    placed: PlacedStatement, parties: Mapping[str, BankParty], *, test: bool
-) -> list[Transfer]:
+def _check(placed: PlacedStatement, *, test: bool) -> None:
+    """Refuse a statement that nobody has to pay."""
     document = placed.document
     where = f"payment file: {document['contract']}, {format_instant(document['period'][0])}"
     if placed.test and not test:
@@ -138,53 +166,46 @@ def _transfers(
         )
     if document["scale"] > _DECIMALS_MAX or len(str(total)) > _AMOUNT_DIGITS:
         raise SettlementError(f"{where}: at most 18 digits and 5 decimals expected, got {total}")
-    debtor = _account(parties, document["buyer"], where)
-    found = []
-    for number, (party, minor) in enumerate(placed.payouts()):
-        if minor < 0:
-            raise SettlementError(f"{where}: {party} receives less than nothing: a credit")
-        if minor and party != document["buyer"]:
-            creditor = _account(parties, party, where)
-            found.append(
-                Transfer(
-                    placed=placed, debtor=debtor, creditor=creditor, minor=minor, number=number
-                )
-            )
-    return found
 
 
-def _account(parties: Mapping[str, BankParty], name: str, where: str) -> BankParty:
+def _account(parties: Mapping[str, BankParty], name: str) -> BankParty:
     if name not in parties:
         known = ", ".join(sorted(parties)) or "none"
         raise SettlementError(
-            f"{where}: an account of {name!r} expected, the parties file has: {known}",
+            f"payment file: an account of {name!r} expected, the parties file has: {known}",
             hint=f"add a table [party.{name}] with name and iban",
         )
     return parties[name]
 
 
-def _instruction(identifier: str, transfers: Sequence[Transfer], execute_on: dt.date) -> str:
-    euro = transfers[0].placed.document["currency"] == "EUR"
-    debtor = transfers[0].debtor
+def _instruction(
+    identifier: str,
+    payments: Sequence[Payment],
+    accounts: tuple[BankParty, Mapping[str, BankParty]],
+    execute_on: dt.date,
+) -> str:
+    debtor, parties = accounts
+    euro = payments[0].placed.document["currency"] == "EUR"
     service = [_element("PmtTpInf", _element("SvcLvl", _element("Cd", "SEPA")))] if euro else []
     return _element(
         "PmtInf",
         _element("PmtInfId", identifier),
         _element("PmtMtd", "TRF"),
-        _element("NbOfTxs", str(len(transfers))),
-        _element("CtrlSum", _sum(transfers)),
+        _element("NbOfTxs", str(len(payments))),
+        _element("CtrlSum", _sum(payments)),
         *service,
         _element("ReqdExctnDt", _element("Dt", execute_on.isoformat())),
         _element("Dbtr", _element("Nm", plain(debtor.name))),
         _element("DbtrAcct", _iban(debtor)),
         _agent("DbtrAgt", debtor),
         _element("ChrgBr", "SLEV" if euro else "SHAR"),
-        *(_transfer(item) for item in transfers),
+        *(_transfer(item, parties) for item in payments),
     )
 
 
-def _transfer(item: Transfer) -> str:
+def _transfer(item: Payment, parties: Mapping[str, BankParty]) -> str:
     document = item.placed.document
+    creditor = _account(parties, str(document["seller"]))
     amount = item.placed.money(item.minor)
     return _element(
         "CdtTrfTxInf",
@@ -195,9 +216,9 @@ def _transfer(item: Transfer) -> str:
             "Amt",
             f'<InstdAmt Ccy="{escape(document["currency"])}">{escape(amount)}</InstdAmt>\n',
         ),
-        *([_agent("CdtrAgt", item.creditor)] if item.creditor.bic else []),
-        _element("Cdtr", _element("Nm", plain(item.creditor.name))),
-        _element("CdtrAcct", _iban(item.creditor)),
+        *([_agent("CdtrAgt", creditor)] if creditor.bic else []),
+        _element("Cdtr", _element("Nm", plain(creditor.name))),
+        _element("CdtrAcct", _iban(creditor)),
         _element("RmtInf", _element("Ustrd", item.text)),
     )
 
@@ -212,11 +233,11 @@ def _iban(party: BankParty) -> str:
     return _element("Id", _element("IBAN", party.iban))
 
 
-def _sum(transfers: Sequence[Transfer]) -> str:
+def _sum(payments: Sequence[Payment]) -> str:
     """Add all amounts, whatever their currency, as the format asks."""
-    scale = max(item.placed.document["scale"] for item in transfers)
+    scale = max(item.placed.document["scale"] for item in payments)
     return format_minor(
-        sum(item.minor * 10 ** (scale - item.placed.document["scale"]) for item in transfers),
+        sum(item.minor * 10 ** (scale - item.placed.document["scale"]) for item in payments),
         scale,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wattest.exports.words import local_day
 from wattest.settlement.money import format_minor
 from wattest.settlement.period import format_instant, load_zone
 from wattest.settlement.render import statement_json
@@ -82,6 +83,11 @@ class PlacedStatement:
         at = _EPOCH + self.document["period"][0] * dt.timedelta(milliseconds=1)
         local: dt.datetime = at.astimezone(load_zone(self.zone))
         return local.isoformat(timespec="seconds" if local.second else "minutes")
+
+    @property
+    def last_day(self) -> dt.date:
+        """The day its last instant falls on, in the zone of the terms."""
+        return local_day(self.document["period"][1] - 1, self.zone)
 
     def begins_with(self, text: str) -> bool:
         """Tell whether its period is meant by a text such as ``2026-03``."""

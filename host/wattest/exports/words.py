@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from wattest.settlement.money import format_minor
-from wattest.settlement.period import load_zone
+from wattest.settlement.period import TIME_MS_MAX, load_zone
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MS = dt.timedelta(milliseconds=1)
 _PRICE_PLACES = 9
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -82,7 +83,7 @@ def counted(count: int, name: str) -> str:
 
 def instant(time_ms: int, zone: str) -> str:
     """Say an instant: ``1 March 2026, 00:00 +01:00``; seconds only where there are any."""
-    local = (_EPOCH + time_ms * dt.timedelta(milliseconds=1)).astimezone(load_zone(zone))
+    local = (_EPOCH + time_ms * _MS).astimezone(load_zone(zone))
     clock = f"{local.hour:02d}:{local.minute:02d}"
     if local.second or time_ms % 1000:
         clock += f":{local.second:02d}"
@@ -91,6 +92,13 @@ def instant(time_ms: int, zone: str) -> str:
     offset = local.strftime("%z")
     place = "UTC" if zone == "UTC" else f"{offset[:3]}:{offset[3:5]}"
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {clock} {place}"
+
+
+def local_day(time_ms: int, zone: str) -> dt.date:
+    """Return the day an instant falls on in a zone; what no calendar holds is moved to its end."""
+    kept = min(max(time_ms, 0), TIME_MS_MAX - 1)
+    day: dt.date = (_EPOCH + kept * _MS).astimezone(load_zone(zone)).date()
+    return day
 
 
 def listed(names: Sequence[str], *, last: str = "and") -> str:

@@ -18,7 +18,7 @@ from exports_bench import changed_line, placed
 
 from wattest.errors import ConfigError, SettlementError
 from wattest.exports.beancount import beancount_text, component, statement_bookings
-from wattest.exports.pain001 import NAMESPACE, payments, plain
+from wattest.exports.pain001 import NAMESPACE, payment_file, payments_due, plain
 from wattest.exports.parties import BankParty, iban_holds, parse_parties
 from wattest.exports.placed import TEST_MARK, PlacedStatement
 from wattest.exports.statement_csv import COLUMNS, cell, statements_csv
@@ -57,9 +57,9 @@ def bean_check(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, file], capture_output=True, text=True, check=False, timeout=60)
 
 
-def paid(*statements: PlacedStatement, test: bool = False) -> str:
+def paid(*statements: PlacedStatement, test: bool = False, **due: int) -> str:
     parties = parse_parties(PARTIES, "parties.toml")
-    return payments(statements, parties, execute_on=DAY, test=test)
+    return payment_file(payments_due(statements, due=due, test=test), parties, execute_on=DAY)
 
 
 # 743 h x 0.875 kWh = 650.125 kWh: 100 x 0.30 + 550.125 x 0.0825 = 75.3853125; + 1200.50
@@ -190,11 +190,32 @@ def test_payment_file_pays_only_the_newest_generation(schema: xmlschema.XMLSchem
     assert "1280.50" in text
 
 
-def test_payment_file_pays_every_payee(schema: xmlschema.XMLSchema) -> None:
+def test_payment_file_pays_the_seller_who_pays_the_brokers(schema: xmlschema.XMLSchema) -> None:
     text = paid(placed(payouts=[["windpark-nord", 124_399], ["broker-7", 3_190]]))
     schema.validate(text)
-    assert text.count("<CdtTrfTxInf>") == 2
+    assert text.count("<CdtTrfTxInf>") == 1
     assert "<CtrlSum>1275.89</CtrlSum>" in text
+
+
+def test_payment_file_asks_only_for_what_the_accounts_still_owe(
+    schema: xmlschema.XMLSchema,
+) -> None:
+    april = placed(index=900, period=[1_774_994_400_000, 1_777_586_400_000])
+    text = paid(placed(), april, hansen_wind=200_000)
+    schema.validate(text)
+    root = ET.fromstring(text)
+    assert [e.text for e in root.iter(f"{TAG}InstdAmt")] == ["1275.89", "724.11"]
+    assert {e.text for e in root.iter(f"{TAG}CtrlSum")} == {"2000.00"}
+
+
+def test_payment_file_refuses_when_the_accounts_say_that_all_is_paid() -> None:
+    with pytest.raises(SettlementError, match="accounts of hansen_wind say that nothing is due"):
+        paid(placed(), hansen_wind=0)
+
+
+def test_payment_file_has_one_buyer() -> None:
+    with pytest.raises(SettlementError, match="one buyer expected, got broker-7, hansen"):
+        paid(placed(), placed(index=900, buyer="broker-7", contract="other"))
 
 
 def test_payment_file_in_another_currency_is_no_sepa_payment(schema: xmlschema.XMLSchema) -> None:
