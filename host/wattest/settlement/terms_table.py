@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from wattest.errors import ConfigError
+from wattest.errors import ConfigError, NoteError
+from wattest.ledger.cosignature import WitnessPolicy
 from wattest.settlement.fields import read_decimal, read_instant, read_windows
 from wattest.settlement.money import Rounding
 from wattest.settlement.period import load_zone
@@ -29,12 +30,11 @@ from wattest.settlement.terms import (
     Unmetered,
     WitnessTerms,
 )
-from wattest.tables import NAME_EXPECTED, NAME_PATTERN, Table, describe, parse_table
+from wattest.tables import NAME_EXPECTED, NAME_PATTERN, Table, parse_table
 
 _WEEK_S = 7 * 86_400
 _YEAR_S = 366 * 86_400
 _CODE_MAX = 32
-_VKEY = re.compile(r"[!-*,-~]{1,128}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44,172}={0,2}")
 _PUBLIC_KEY = r"[0-9a-f]{128}"
 
 
@@ -219,12 +219,11 @@ def _witness(table: Table) -> WitnessTerms | None:
     keys = table.strings("keys")
     if not 1 <= len(keys) <= 16 or len(set(keys)) != len(keys):
         raise table.error("keys", f"1 to 16 keys, none twice, expected, got {len(keys)}")
-    for number, key in enumerate(keys):
-        if _VKEY.fullmatch(key) is None:
-            raise table.error(
-                f"keys[{number}]", f"a verifier key name+hash+base64 expected, got {describe(key)}"
-            )
     threshold = table.integer("threshold", minimum=1, maximum=len(keys))
+    try:
+        WitnessPolicy.from_texts(threshold, keys)
+    except (NoteError, ValueError) as exc:
+        raise table.error("keys", str(exc)) from exc
     table.finish()
     return WitnessTerms(threshold=threshold, keys=tuple(sorted(keys)))
 

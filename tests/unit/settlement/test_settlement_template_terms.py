@@ -25,7 +25,7 @@ ENERGY = {"quantity": "import_energy", "unit": "kWh"}
 BANDS = [{"from": "0.9", "multiplier": "1"}, {"from": "0", "multiplier": "0.5"}]
 CREDITS = [{"from": "0.9", "credit": "0"}, {"from": "0", "credit": "0.5"}]
 JANUARY = "2026-01-01T00:00:00Z"
-VKEY = "witness.example+0123abcd+" + "A" * 44
+VKEY = "witness.example+0080fed4+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 GOOD: dict[str, dict[str, Any]] = {
     "SUBSCRIPTION": {"amount": "1"},
     "PAY_PER_USE": {**ENERGY, "price": "1"},
@@ -232,7 +232,11 @@ HEAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "witness of no key": (
         {"witness": {"threshold": 1, "keys": ["me"]}},
-        r"witness.keys\[0\]: a verifier key name\+hash\+base64 expected, got 'me'",
+        "witness.keys: note: verifier-key at byte 0 .expected name.key id.key, a witness's key",
+    ),
+    "witness of a wrong key id": (
+        {"witness": {"threshold": 1, "keys": [VKEY.replace("0080", "0081")]}},
+        "witness.keys: note: verifier-key",
     ),
     "more witnesses than keys": (
         {"witness": {"threshold": 2, "keys": [VKEY]}},
