@@ -17,13 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
 from pymerkle import SqliteTree
+from readings import Node, bare_of, body_of, verify_bare
 
 from wattest.ledger import (
     CheckpointSigner,
@@ -34,17 +29,14 @@ from wattest.ledger import (
     record_entry,
 )
 from wattest.store import SqliteStore
-from wattest.verify import Enrolment, EnrolmentKind, Verifier
-from wattest.wire import OBIS_EXPORT, OBIS_IMPORT, OBIS_POWER, OBIS_USE, cbor, parse_record
-from wattest.wire.cose import record_to_be_signed, seal_sign1
-from wattest.wire.keys import kid_of
+from wattest.verify import Verifier
+from wattest.wire import parse_record
 
 NODES = 8
 RECORDS = 8 * 1024
 BATCH = 256
 ROUNDS = 5
 SIGNER = CheckpointSigner("wattest/benchmark", bytes(32))
-ALGORITHM = ec.ECDSA(hashes.SHA256())
 
 Row = Mapping[str, Any]
 
@@ -59,13 +51,13 @@ def pipeline_rows() -> list[Row]:
 
     Rounds of the three are interleaved, so that a busy machine slows them alike.
     """
-    nodes = [_Node(number) for number in range(NODES)]
+    nodes = [Node(number) for number in range(NODES)]
     records = [nodes[i % NODES].reading(i // NODES + 1) for i in range(RECORDS)]
-    bare = [_bare(nodes[i % NODES], data) for i, data in enumerate(records)]
+    bare = [bare_of(nodes[i % NODES], data) for i, data in enumerate(records)]
     entries = [record_entry(parse_record(data)) for data in records]
     whole_rates, bare_rates, append_rates = [], [], []
     for _ in range(ROUNDS):
-        bare_rates.append(RECORDS / _seconds(lambda: _verify_bare(bare)))
+        bare_rates.append(RECORDS / _seconds(lambda: verify_bare(bare)))
         with _ledger() as ledger:
             whole_rates.append(RECORDS / _seconds(lambda: _pipeline(ledger, nodes, records)))
         with _ledger() as ledger:
@@ -120,62 +112,7 @@ def proof_rows(*, small: int = 100_000, large: int = 1_000_000) -> list[Row]:
     return measured
 
 
-class _Node:
-    """A key with an enrolment, signing plausible readings."""
-
-    def __init__(self, number: int) -> None:
-        self.key = ec.derive_private_key(number + 1, ec.SECP256R1())
-        self.public_key = self.key.public_key()
-        self.spki = self.public_key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        self.kid = kid_of(self.spki)
-        self.prev = bytes(32)
-
-    def enrolment(self) -> Enrolment:
-        return Enrolment(
-            kid=self.kid,
-            spki=self.spki,
-            serial="benchmark",
-            kind=EnrolmentKind.BENCH,
-            board="emulated-esp32",
-            cfg=bytes(16),
-            demo=True,
-            power_max_milliwatts=10**10,
-            enrolled_ms=0,
-            asset="none",
-        )
-
-    def reading(self, seq: int) -> bytes:
-        registers = [
-            [OBIS_IMPORT, seq * 1000, -3, 30],
-            [OBIS_EXPORT, 0, -3, 30],
-            [OBIS_USE, seq * 60, 0, 7],
-            [OBIS_POWER, 60_000, -3, 27],
-        ]
-        body = {1: seq, 2: 0, 3: 1_767_225_600_000 + seq * 60_000, 4: 2, 5: seq * 60_000}
-        body |= {6: registers, 7: "G", 10: 0, 11: self.prev, 12: bytes(16), 16: 0}
-        claims = {2: "benchmark", 267: 1, 268: bytes(8), -65537: body}
-        data = seal_sign1(self.kid, cbor.encode(claims), self._sign)
-        self.prev = parse_record(data).digest
-        return data
-
-    def _sign(self, message: bytes) -> bytes:
-        r, s = decode_dss_signature(self.key.sign(message, ALGORITHM))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def _bare(node: _Node, data: bytes) -> tuple[ec.EllipticCurvePublicKey, bytes, bytes]:
-    r, s = int.from_bytes(data[-64:-32], "big"), int.from_bytes(data[-32:], "big")
-    return node.public_key, encode_dss_signature(r, s), record_to_be_signed(data)
-
-
-def _verify_bare(prepared: list[tuple[ec.EllipticCurvePublicKey, bytes, bytes]]) -> None:
-    for key, signature, message in prepared:
-        key.verify(signature, message, ALGORITHM)
-
-
-def _pipeline(ledger: Ledger, nodes: list[_Node], records: list[bytes]) -> None:
+def _pipeline(ledger: Ledger, nodes: list[Node], records: list[bytes]) -> None:
     verifier = Verifier([node.enrolment() for node in nodes])
     for start in range(0, len(records), BATCH):
         batch = []
@@ -201,17 +138,13 @@ def _ledger() -> Iterator[Ledger]:
         yield Ledger(store, SIGNER)
 
 
-def _body(index: int) -> bytes:
-    return index.to_bytes(8, "big") * 12
-
-
 def _our_proofs(path: Path, size: int) -> tuple[float, float]:
     """Return the medians of inclusion and consistency proofs, ms."""
     with SqliteStore(path) as store:
         ledger = Ledger(store, SIGNER)
         for start in range(0, size, 1000):
             some = range(start, min(size, start + 1000))
-            ledger.append([NewEntry(kind=EntryKind.TERMS, body=_body(i)) for i in some])
+            ledger.append([NewEntry(kind=EntryKind.TERMS, body=body_of(i)) for i in some])
         root = ledger.root()
     rng = random.Random(1)
     with SqliteStore(path, read_only=True) as store:
@@ -224,7 +157,7 @@ def _our_proofs(path: Path, size: int) -> tuple[float, float]:
 def _pymerkle_proofs(path: Path, size: int) -> float:
     """Return the median of pymerkle's inclusion proofs, ms, once it is warm."""
     with SqliteTree(str(path), algorithm="sha256") as tree:
-        tree.append_entries([_body(i) for i in range(size)], chunksize=10_000)
+        tree.append_entries([body_of(i) for i in range(size)], chunksize=10_000)
         rng = random.Random(1)
         tree.prove_inclusion(1, size)
         return _median_ms(tree.prove_inclusion, [rng.randrange(1, size) for _ in range(40)])
