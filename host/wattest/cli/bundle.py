@@ -46,6 +46,9 @@ def add_command(commands: Commands) -> None:
         help="2026-06, a day or instant inside of it, or begin/end (default: the only one)",
     )
     parser.add_argument("--session", metavar="ID", help="a session, by its id or KID/NUMBER")
+    parser.add_argument(
+        "--page", action="store_true", help="put the web page into it that checks it: verify.html"
+    )
     parser.add_argument("--reading", metavar="KID/CTX/NUMBER", help="one record of a node")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the file to write"
@@ -84,7 +87,9 @@ def _make(args: argparse.Namespace) -> Made:
     if sum((statement, args.session is not None, args.reading is not None)) > 1:
         raise UsageError("bundle: a statement, --session or --reading expected, not two of them")
     if args.session is not None:
-        return bundle_session(args.folder, args.output, args.session)
+        return bundle_session(args.folder, args.output, args.session, page=args.page)
     if args.reading is not None:
-        return bundle_reading(args.folder, args.output, args.reading)
-    return bundle_statement(args.folder, args.output, contract=args.contract, period=args.period)
+        return bundle_reading(args.folder, args.output, args.reading, page=args.page)
+    return bundle_statement(
+        args.folder, args.output, contract=args.contract, period=args.period, page=args.page
+    )

@@ -91,19 +91,19 @@ class BundleMaker:
         )
         return self._pack(about, indexes, newest, {**members, **(extra or {})})
 
-    def session(self, subject: SessionSubject) -> bytes:
-        """Make the bundle of a session."""
+    def session(self, subject: SessionSubject, extra: Mapping[str, bytes] | None = None) -> bytes:
+        """Make the bundle of a session; ``extra`` as in :meth:`statement`."""
         indexes = self.selection.session(subject)
-        return self._pack(subject, indexes, self._newest(max(indexes), WitnessAsk()))
+        return self._pack(subject, indexes, self._newest(max(indexes), WitnessAsk()), extra)
 
-    def reading(self, subject: ReadingSubject) -> bytes:
-        """Make the bundle of one record.
+    def reading(self, subject: ReadingSubject, extra: Mapping[str, bytes] | None = None) -> bytes:
+        """Make the bundle of one record; ``extra`` as in :meth:`statement`.
 
         Raises:
             UsageError: the ledger has no such record.
         """
         indexes = self.selection.reading(subject)
-        return self._pack(subject, indexes, self._newest(max(indexes), WitnessAsk()))
+        return self._pack(subject, indexes, self._newest(max(indexes), WitnessAsk()), extra)
 
     def _pack(
         self,

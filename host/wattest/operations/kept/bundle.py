@@ -13,6 +13,7 @@ from wattest.errors import ConfigError, UsageError, VerificationError
 from wattest.evidence.build import BundleMaker
 from wattest.evidence.container import ARCHIVE_BYTES_MAX
 from wattest.evidence.manifest import ReadingSubject, SessionSubject
+from wattest.evidence.page_build import PAGE_NAME, build_page
 from wattest.evidence.select import Subject, subjects_of
 from wattest.evidence.verdict import StepDone, Verdict
 from wattest.evidence.verify import verdict_of, verify
@@ -47,7 +48,12 @@ class Made:
 
 
 def bundle_statement(
-    folder: Path, out: Path, *, contract: str | None = None, period: str | None = None
+    folder: Path,
+    out: Path,
+    *,
+    contract: str | None = None,
+    period: str | None = None,
+    page: bool = False,
 ) -> Made:
     """Write the bundle of a statement.
 
@@ -57,6 +63,7 @@ def bundle_statement(
         contract: its name; None if there is only one.
         period: ``2026-06``, an instant or day inside of it, or ``begin/end``; None if the contract
             has only one.
+        page: put the page into it that checks it.
 
     Raises:
         ConfigError: this is not the folder of a run.
@@ -66,13 +73,13 @@ def bundle_statement(
     """
     with _maker(folder) as maker:
         subject, zone = _find(maker, contract, period)
-        page = _page(folder, [*subject.statements])
-        data = maker.statement(subject, {STATEMENT_PAGE: page})
+        shown = _shown(folder, [*subject.statements])
+        data = maker.statement(subject, {STATEMENT_PAGE: shown, **_verifier(page=page)})
     about = f"contract {subject.contract}, {_name(subject, zone)}"
     return _write(out, data, about)
 
 
-def bundle_session(folder: Path, out: Path, name: str) -> Made:
+def bundle_session(folder: Path, out: Path, name: str, *, page: bool = False) -> Made:
     """Write the bundle of a session, named by its id or by ``KID/NUMBER`` of its first record.
 
     Raises:
@@ -86,11 +93,11 @@ def bundle_session(folder: Path, out: Path, name: str) -> Made:
             some = [f"{_session_name(s)} ({identifier})" for identifier, s in known]
             what = "no session" if not found else "more than one session"
             raise UsageError(f"{what} {name!r} that ended; {_there_are(some)}")
-        data = maker.session(found[0])
+        data = maker.session(found[0], _verifier(page=page))
     return _write(out, data, f"session {_session_name(found[0])}")
 
 
-def bundle_reading(folder: Path, out: Path, name: str) -> Made:
+def bundle_reading(folder: Path, out: Path, name: str, *, page: bool = False) -> Made:
     """Write the bundle of one record, named ``KID/CTX/NUMBER``; a serial stands for its key.
 
     Raises:
@@ -111,7 +118,7 @@ def bundle_reading(folder: Path, out: Path, name: str) -> Made:
             what = "no key" if not kids else "more than one key"
             raise UsageError(f"{what} {parts[0]!r} is enrolled; {_there_are(some)}")
         subject = ReadingSubject(kid=kids.pop(), ctx=int(parts[1]), seq=int(parts[2]))
-        data = maker.reading(subject)
+        data = maker.reading(subject, _verifier(page=page))
     return _write(out, data, f"record {name}")
 
 
@@ -150,7 +157,11 @@ def _write(out: Path, data: bytes, about: str) -> Made:
     return Made(path=out, size=len(data), verdict=verdict, about=about)
 
 
-def _page(folder: Path, indexes: Sequence[int]) -> bytes:
+def _verifier(*, page: bool) -> dict[str, bytes]:
+    return {PAGE_NAME: build_page().encode()} if page else {}
+
+
+def _shown(folder: Path, indexes: Sequence[int]) -> bytes:
     placed = [one for one in statements_of(folder) if one.index in indexes]
     return statement_page([replace(one, folder="") for one in placed]).encode()
 
