@@ -110,10 +110,14 @@ def row(what: str, ours: float, reference: float | None, bar: str) -> dict[str, 
 
 
 def rows() -> list[dict[str, Any]]:
-    """Measure tiers, time of use, and readings in arrival order turned upside down."""
+    """Measure tiers, time of use, availability, and readings that arrived in any order."""
     chance = random.Random(2880)
     measured = []
-    for name, words in (("wind_pay_per_use", "tiers"), ("solar_feed_in", "time of use")):
+    for name, words in (
+        ("wind_pay_per_use", "tiers"),
+        ("solar_feed_in", "time of use"),
+        ("wind_sla", "availability"),
+    ):
         path = CONTRACTS / f"{name}.toml"
         terms = parse_terms(path.read_text(encoding="utf-8"), str(path))
         period = period_at(terms, APRIL_MS)

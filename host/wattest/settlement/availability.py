@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 from wattest.settlement.flags import Flag
 from wattest.settlement.reading import RELAY_OPEN, SettlementReading
@@ -173,35 +172,40 @@ def _scan(
 
 
 def _cover(
-    seen: Sequence[tuple[int, SettlementReading]], coverage_ms: int
+    seen: Sequence[SettlementReading], coverage_ms: int
 ) -> tuple[Spans, list[tuple[int, int]]]:
     """Return what records cover, and the part of it that ends with a bad status."""
     covered: list[tuple[int, int]] = []
     bad: list[tuple[int, int]] = []
-    for (before_ms, _), (time_ms, reading) in pairwise(seen):
-        start_ms = max(before_ms, time_ms - coverage_ms)
-        if covered and covered[-1][1] == start_ms:
-            covered[-1] = (covered[-1][0], time_ms)
-        elif start_ms < time_ms:
-            covered.append((start_ms, time_ms))
+    begin_ms = before_ms = _time(seen[0]) if seen else 0
+    for reading in seen:
+        time_ms = _time(reading)
+        if time_ms - before_ms > coverage_ms:
+            covered.append((begin_ms, before_ms))
+            begin_ms = before_ms = time_ms - coverage_ms
         if not reading.status_ok:
-            bad.append((start_ms, time_ms))
-    return tuple(covered), bad
+            bad.append((before_ms, time_ms))
+        before_ms = time_ms
+    covered.append((begin_ms, before_ms))
+    return union(covered), bad
+
+
+def _time(reading: SettlementReading) -> int:
+    assert reading.time_ms is not None, "records that are seen have a time"
+    return reading.time_ms
 
 
 def _open(track: Track, end_ms: int) -> list[tuple[int, int]]:
     """Return when a relay was open, up to the next event that says it is closed."""
-    if not track.relay_open and all(reading.relay is None for _, reading in track.seen):
-        return []
     found: list[tuple[int, int]] = []
-    since = track.seen[0][0] if track.relay_open and track.seen else None
-    for time_ms, reading in track.seen:
+    since = _time(track.seen[0]) if track.relay_open and track.seen else None
+    for reading in track.seen:
         if reading.relay is None:
             continue
         if since is None and reading.relay == RELAY_OPEN:
-            since = time_ms
+            since = _time(reading)
         elif since is not None and reading.relay != RELAY_OPEN:
-            found.append((since, time_ms))
+            found.append((since, _time(reading)))
             since = None
     if since is not None:
         found.append((since, max(since, end_ms)))

@@ -24,6 +24,7 @@ from wattest.settlement.reading import (
 from wattest.settlement.terms import DerivedTime, Policy, StatusPolicy, Window
 
 _TIME_ORDER = attrgetter("time_ms", "bootcount", "mono_ms", "ctx", "seq")
+_TIME = attrgetter("time_ms")
 _NUMBER_ORDER = attrgetter("ctx", "seq")
 
 
@@ -40,8 +41,8 @@ class Track:
         notes: ``(time_ms, flag)`` of what was left out or is doubtful.
         fiscal: numbers of all fiscal readings, usable or not, ascending, each once.
         simulated: inputs other than the sensor that the records name, ascending, each once.
-        seen: every record with a time that contradicts no other, ``(time_ms, reading)`` in order:
-            what says whether the asset was up, usable as a point or not.
+        seen: every record with a time that contradicts no other, in order: what says whether the
+            asset was up, usable as a point or not.
         relay_open: a relay was open when ``seen`` begins.
     """
 
@@ -53,7 +54,7 @@ class Track:
     notes: tuple[tuple[int, Flag], ...]
     fiscal: tuple[int, ...]
     simulated: tuple[int, ...]
-    seen: tuple[tuple[int, SettlementReading], ...] = ()
+    seen: tuple[SettlementReading, ...] = ()
     relay_open: bool = False
 
 
@@ -103,23 +104,19 @@ def _build(
     between = _between(untimed, kept) if untimed else []
     fiscal = tuple(sorted({r.seq for r in (*kept, *between) if r.ctx == CTX_FISCAL}))
     times = tuple(r.time_ms for r in kept if r.time_ms is not None)
-    seen = tuple(
-        (time_ms, reading)
-        for time_ms, reading in zip(times, kept, strict=True)
-        if (reading.ctx, reading.seq) not in conflicts
-    )
+    readings = tuple(kept)
     relay_open = _relay_open(timed, times[0]) if times else False
     if not between and not conflicts and _is_plain(kept, times):
         return Track(
             kid=kid,
-            readings=tuple(kept),
-            points=tuple(kept),
+            readings=readings,
+            points=readings,
             times=times,
             tainted=(False,) * len(times),
             notes=(),
             fiscal=fiscal,
             simulated=(),
-            seen=seen,
+            seen=readings,
             relay_open=relay_open,
         )
     builder = _Builder(policy, _followers(between, kept))
@@ -137,15 +134,15 @@ def _build(
         notes=tuple(builder.notes),
         fiscal=fiscal,
         simulated=tuple(sorted(builder.simulated)),
-        seen=seen,
+        seen=tuple(r for r in readings if (r.ctx, r.seq) not in conflicts),
         relay_open=relay_open,
     )
 
 
 def _relay_open(timed: Sequence[SettlementReading], before_ms: int) -> bool:
     """Tell what the last relay event before an instant said; without one it is closed."""
-    for reading in reversed(timed):
-        if reading.relay is not None and (reading.time_ms or 0) < before_ms:
+    for reading in reversed(timed[: bisect_left(timed, before_ms, key=_TIME)]):
+        if reading.relay is not None:
             return reading.relay == RELAY_OPEN
     return False
 
