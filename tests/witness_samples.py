@@ -44,13 +44,15 @@ class SampleLog:
     """A ledger in memory that grows on demand.
 
     Args:
+        count: entries to log at once.
         other: log other entries, signed by the same key.
+        shift: and yet others.
     """
 
-    def __init__(self, count: int = 0, *, other: bool = False) -> None:
+    def __init__(self, count: int = 0, *, other: bool = False, shift: int = 0) -> None:
         self.store = MemoryStore()
         self.ledger = Ledger(self.store, signer())
-        self._shift = 1_000_000 if other else 0
+        self._shift = (1_000_000 if other else 0) + 1000 * shift
         self.grow(count)
 
     def grow(self, count: int) -> None:

@@ -203,13 +203,15 @@ class _Voice:
         evidence = str(handled.evidence) if handled.evidence else None
         if self._as_json:
             document = {"event": "request", "status": handled.status, "origin": handled.origin}
-            rest = {"size": handled.size, "message": handled.message, "evidence": evidence}
+            rest = {"size": handled.size, "message": handled.message, "fork": handled.proved}
+            rest["evidence"] = evidence
             self._say(document | rest)
             return
         what = "cosigned" if handled.status == 200 else f"refused ({handled.status})"
         size = "" if handled.size is None else f" size {handled.size}"
         why = f": {handled.message}" if handled.message else ""
-        kept = f"; FORK: evidence kept in {evidence}" if evidence else ""
+        kept = f"; both notes are kept in {evidence}" if evidence else ""
+        kept = f"; FORK{kept}" if handled.proved else kept
         self._say(f"{what} {handled.origin or 'a request'}{size}{why}{kept}")
 
     def _say(self, what: str | dict[str, Any]) -> None:

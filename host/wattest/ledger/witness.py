@@ -103,12 +103,15 @@ class Fork:
 
     Attributes:
         origin: the log.
+        proved: they have one size and two roots, so the notes alone are proof. Otherwise whoever
+            asked may just have sent a wrong proof with a checkpoint of an honest log.
         reason: what does not fit.
         known: the note the witness cosigned.
         shown: the note that was shown to it afterwards.
     """
 
     origin: str
+    proved: bool
     reason: str
     known: bytes
     shown: bytes
@@ -211,7 +214,7 @@ def _check_growth(log: WitnessedLog, request: AddCheckpoint, shown: Checkpoint) 
         return _size(log.size)
     if shown.size == log.size and shown.root != log.root:
         reason = f"two roots of size {log.size}: {log.root.hex()} and {shown.root.hex()}"
-        return _size(log.size, fork=_fork(log, request, shown, reason))
+        return _size(log.size, fork=_fork(log, request, shown, reason, proved=True))
     if log.size == 0:
         if request.proof:
             return _refusal(UNPROCESSABLE, "a proof from size 0 must be empty")
@@ -219,7 +222,7 @@ def _check_growth(log: WitnessedLog, request: AddCheckpoint, shown: Checkpoint) 
     try:
         verify_consistency(log.size, shown.size, log.root, shown.root, request.proof)
     except ProofInvalid as error:
-        fork = _fork(log, request, shown, str(error))
+        fork = _fork(log, request, shown, str(error), proved=False)
         return replace(_refusal(UNPROCESSABLE, str(error)), fork=fork)
     return None
 
@@ -239,8 +242,12 @@ def _signed(note: SignedNote, keys: Sequence[CheckpointVerifier]) -> SignedNote 
     return SignedNote(text=note.text, signatures=tuple(ours)) if ours else None
 
 
-def _fork(log: WitnessedLog, request: AddCheckpoint, shown: Checkpoint, reason: str) -> Fork:
-    return Fork(origin=shown.origin, reason=reason, known=log.note, shown=request.note)
+def _fork(
+    log: WitnessedLog, request: AddCheckpoint, shown: Checkpoint, reason: str, *, proved: bool
+) -> Fork:
+    return Fork(
+        origin=shown.origin, proved=proved, reason=reason, known=log.note, shown=request.note
+    )
 
 
 def _size(size: int, *, fork: Fork | None = None) -> Answer:

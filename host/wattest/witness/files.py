@@ -79,6 +79,7 @@ class FileLock:
 
     Args:
         path: the lock file; it stays when the lock is let go.
+        of: what it guards, for the message.
         what: who else would hold it, for the message.
 
     Raises:
@@ -86,7 +87,7 @@ class FileLock:
         StoreError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, *, what: str) -> None:
+    def __init__(self, path: Path, *, of: Path, what: str) -> None:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -101,7 +102,7 @@ class FileLock:
             os.close(self._descriptor)
             raise ConfigError(
                 f"{what} is at work with it",
-                path=str(path.with_suffix("")),
+                path=str(of),
                 hint="stop it, or choose another file",
             ) from error
 

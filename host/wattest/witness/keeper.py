@@ -1,9 +1,11 @@
 """A witness's key and memory in files: what it answers is durable before it is said.
 
-witness.json        name, trusted log keys, the newest checkpoint of each log
-witness.key         seed of its signing key, its owner's alone
-witness.forks/      checkpoints that logs signed and that do not fit together
-witness.lock        one program at a time
+Layout, beside the state file:
+
+    witness.json        name, trusted log keys, the newest checkpoint of each log
+    witness.key         seed of its signing key, its owner's alone
+    witness.forks/      checkpoints that logs signed and that do not fit together: fork-, doubt-
+    witness.lock        one program at a time
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from wattest.wire.note import is_key_name, parse_checkpoint, parse_note
 from wattest.witness.files import FileLock, make_folder, read_small, write_durably
 
 FORKS_MAX = 100
-"""Evidence files kept; only the holder of a log's key can make one."""
+"""Files kept of each kind: proofs, which only the holder of a log's key can make, and doubts,
+which anybody can raise with a checkpoint of the log and a wrong proof."""
 
 _STATE_BYTES_MAX = 16 * 1024 * 1024
 _KEY_FILE_BYTES_MAX = 256
@@ -43,14 +46,16 @@ class Handled:
         origin: of the checkpoint; empty if it could not be read.
         size: of the checkpoint; None if it could not be read.
         message: what is wrong, in one line; empty if nothing is.
-        evidence: file that keeps a fork, or None.
+        proved: the log signed two roots of one size.
+        evidence: file that keeps both notes, or None.
     """
 
     status: int
     origin: str
     size: int | None
     message: str
-    evidence: Path | None
+    proved: bool = False
+    evidence: Path | None = None
 
 
 class Keeper:
@@ -73,7 +78,7 @@ class Keeper:
     def __init__(self, path: Path, *, name: str | None = None, default_name: str) -> None:
         self.path = path
         make_folder(path.parent)
-        self._lock = FileLock(_beside(path, ".lock"), what="another witness")
+        self._lock = FileLock(_beside(path, ".lock"), of=path, what="another witness")
         self._turn = threading.Lock()
         try:
             self.made, self._cosigner, self._state = _open(path, name, default_name)
@@ -235,21 +240,27 @@ _KEY_HINT = "bring the key back; whoever relies on this witness relies on that k
 
 
 def _keep_fork(path: Path, fork: Fork) -> Path | None:
-    """Write evidence of a fork down once; return its file, None if there is no room for more."""
+    """Write both notes down; return the file, None if there is no room for more.
+
+    Of doubts the first for each known checkpoint is kept.
+    """
     folder = _beside(path, ".forks")
     document = {
         "format": "wattest-fork/1",
         "origin": fork.origin,
+        "proved": fork.proved,
         "reason": fork.reason,
         "known": fork.known.decode("utf-8", "replace"),
         "shown": fork.shown.decode("utf-8", "replace"),
     }
     content = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    file = folder / f"{hashlib.sha256(fork.known + fork.shown).hexdigest()[:32]}.json"
+    kind = "fork" if fork.proved else "doubt"
+    what = fork.known + fork.shown if fork.proved else fork.known
+    file = folder / f"{kind}-{hashlib.sha256(what).hexdigest()[:32]}.json"
     try:
         make_folder(folder)
         if not file.exists():
-            if sum(1 for _ in folder.iterdir()) >= FORKS_MAX:
+            if sum(1 for _ in folder.glob(f"{kind}-*")) >= FORKS_MAX:
                 return None
             write_durably(file, content)
     except (StoreError, OSError):
@@ -267,7 +278,12 @@ def _handled(body: bytes, answer: Answer, evidence: Path | None) -> Handled:
     if answer.status == 409:
         message = fork.reason if fork else f"the witness knows size {message}"
     return Handled(
-        status=answer.status, origin=origin, size=size, message=message, evidence=evidence
+        status=answer.status,
+        origin=origin,
+        size=size,
+        message=message,
+        proved=fork is not None and fork.proved,
+        evidence=evidence,
     )
 
 

@@ -108,9 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer, handled = self.server.keeper.answer(body, time_s=lambda: utc_ms() // 1000)
         except StoreError as error:
             line = error.diagnostics()
-            self.server.tell(
-                Handled(status=500, origin="", size=None, message=line, evidence=None)
-            )
+            self.server.tell(Handled(status=500, origin="", size=None, message=line))
             self._say(HTTPStatus.INTERNAL_SERVER_ERROR, b"the witness cannot write its state\n")
             return
         self.server.tell(handled)

@@ -60,7 +60,7 @@ def test_what_was_cosigned_is_known_after_a_restart(path: Path):
 
 def test_a_second_program_is_kept_out_and_the_first_goes_on(path: Path):
     with opened(path) as keeper:
-        with pytest.raises(ConfigError, match="another witness is at work"):
+        with pytest.raises(ConfigError, match=r"witness.json: another witness is at work"):
             opened(path)
         assert cosign(keeper, SampleLog(6), 5) == 200
     with opened(path):
@@ -116,7 +116,31 @@ def test_evidence_of_a_fork_is_kept_once(path: Path):
             assert document["shown"].encode() == forked.note
             known = keeper.newest(module.digest_of("wattest/test"))
             assert document["known"].encode() == known
-    assert len(list((path.parent / "witness.forks").iterdir())) == 1
+            assert handled.proved
+            assert document["proved"] is True
+    (file,) = (path.parent / "witness.forks").iterdir()
+    assert file.name.startswith("fork-")
+
+
+def test_nonsense_about_an_honest_log_raises_one_doubt_and_leaves_room_for_proof(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "FORKS_MAX", 2)
+    honest = SampleLog(5)
+    with opened(path) as keeper:
+        for _ in range(4):
+            honest.grow(1)
+            body = AddCheckpoint(old_size=5, proof=(bytes(32),), note=honest.note).encode()
+            answer, handled = keeper.answer(body, time_s=lambda: 7)
+            assert (answer.status, handled.proved) == (422, False)
+        for number in range(4):
+            forked = SampleLog(5, other=True, shift=number)
+            body = AddCheckpoint(old_size=5, proof=(), note=forked.note).encode()
+            _, handled = keeper.answer(body, time_s=lambda: 7)
+            assert handled.proved
+            assert (handled.evidence is None) == (number >= 2)
+    names = sorted(file.name[:5] for file in (path.parent / "witness.forks").iterdir())
+    assert names == ["doubt", "fork-", "fork-"]
 
 
 def damaged(content: str) -> list[tuple[str, str]]:
