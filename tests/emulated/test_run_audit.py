@@ -35,6 +35,9 @@ FAULTS = [
     f'kind = "clone"\nnode = "feeder"\nat = "31s"\nfor = "30s"\n{AFTER_CLONE}',
 ]
 
+# test_run_every_kind.py damages the others, which somebody has to log afterwards.
+LOGGED_BY_A_RUN = [kind for kind in EntryKind if kind <= EntryKind.DISPUTE]
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Played]:
@@ -120,7 +123,7 @@ def test_untouched_run_holds(kept: tuple[Path, Played]) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", EntryKind, ids=lambda kind: kind.name.lower())
+@pytest.mark.parametrize("kind", LOGGED_BY_A_RUN, ids=lambda kind: kind.name.lower())
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_changed_byte_of_an_entry_of_each_kind_is_named(
     kind: EntryKind, place: str, out: Path
@@ -229,7 +232,9 @@ def test_ledger_cut_back_to_an_older_checkpoint_is_named(out: Path) -> None:
     for file in (out / "statements").iterdir():
         file.unlink()
     fit_digests(out)
-    message = f"run.json checkpoint: covers {len(entries)} entries, the ledger has 8: it was cut"
+    message = (
+        f"the ledger has 8 entries, but the checkpoint kept in run.json covers {len(entries)}: "
+    )
     assert message in named(out)
 
 

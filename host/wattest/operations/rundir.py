@@ -9,7 +9,8 @@ Layout:
     frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
     witnesses.txt   keys of the witnesses whose cosignatures the ledger keeps
     statements/     one .json, .txt and .cbor a contract and period
-    digests.txt     SHA-256 of the files above, as `sha256sum -c` reads it
+    digests.txt     SHA-256 of the files above but the ledger, which explains itself entry by
+                    entry, as `sha256sum -c` reads it
 """
 
 from __future__ import annotations
@@ -128,21 +129,21 @@ class RunDir:
         return values
 
     def file_names(self) -> list[str]:
-        """Return the name of every file below the folder, in order, but digests.txt.
+        """Return the name of every file below the folder, in order, that digests.txt lists.
 
-        What SQLite keeps beside an open ledger belongs to the ledger; so do the keys of its
-        witnesses, who may come after the end.
+        Not the ledger, which explains itself entry by entry. What SQLite keeps beside an open
+        ledger belongs to it; so do the keys of its witnesses, who may come after the end.
         """
         return sorted(
             file.relative_to(self.path).as_posix()
             for file in self.path.rglob("*")
             if file.is_file()
-            and file not in (self.digests, self.witnesses)
+            and file not in (self.digests, self.witnesses, self.ledger)
             and not file.name.endswith(("-wal", "-shm"))
         )
 
     def write_digests(self) -> None:
-        """List SHA-256 of every file of the run."""
+        """List SHA-256 of every file of the run but its ledger."""
         names = self.file_names()
         lines = (f"{_sha256(self.path / name)}  {name}\n" for name in names)
         write_whole(self.digests, "".join(lines).encode())
