@@ -23,6 +23,7 @@ examples:
   wattest ledger entries OUT --from 100 --count 5
   wattest ledger prove OUT 42
   wattest ledger prove OUT --consistency 100 200
+  wattest ledger prove OUT 42 --tlog-proof > 42.tlog-proof
 """
 
 
@@ -62,6 +63,11 @@ def add_command(commands: Commands) -> None:
         type=index,
         metavar=("OLD", "NEW"),
         help="prove that the tree of size NEW only appended to that of size OLD",
+    )
+    prove.add_argument(
+        "--tlog-proof",
+        action="store_true",
+        help="print the entry's proof as one C2SP tlog-proof, with the cosigned checkpoint",
     )
     entries.add_argument(
         "--from", dest="start", type=index, default=0, metavar="N", help="first index"
@@ -117,6 +123,9 @@ def _checkpoint(view: LedgerView, args: argparse.Namespace) -> None:
 def _prove(view: LedgerView, args: argparse.Namespace) -> None:
     if (args.index is None) == (args.consistency is None):
         raise UsageError("ledger prove: expected an INDEX or --consistency OLD NEW")
+    if args.tlog_proof:
+        _tlog_proof(view, args)
+        return
     try:
         if args.index is None:
             old, new = args.consistency
@@ -139,6 +148,20 @@ def _prove(view: LedgerView, args: argparse.Namespace) -> None:
             print(f"checkpoint:\n{value}", end="")
         else:
             print(f"{name}: {value}")
+
+
+def _tlog_proof(view: LedgerView, args: argparse.Namespace) -> None:
+    from wattest.ledger.tlog_proof import tlog_proof
+
+    newest = view.checkpoint()
+    if args.index is None or args.size is not None or args.json or newest is None:
+        raise UsageError("ledger prove: --tlog-proof goes with the INDEX of an entry alone")
+    try:
+        proof = view.prove_inclusion(args.index)
+    except ValueError as error:
+        raise UsageError(f"ledger prove: {error}") from error
+    text = tlog_proof(proof, newest, view.cosignatures(newest.checkpoint.size))
+    print(text.decode(), end="")
 
 
 def _inclusion(proof: InclusionProof) -> dict[str, Any]:

@@ -143,6 +143,10 @@ class LedgerView:
         """Yield what the storage says of the records of a key, by ctx and seq; not proven."""
         return self._store.records(kid)
 
+    def cosignatures(self, size: int) -> list[bytes]:
+        """Return the lines of witnesses under the checkpoint of a size; not verified."""
+        return self._store.cosignatures(size)
+
     def entry(self, index: int) -> Entry:
         """Return one entry.
 
