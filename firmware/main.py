@@ -25,7 +25,6 @@ MODULES = (
     "files",
     "chain",
     "record",
-    "ocmf",
     "recorder",
     "meter",
     "commands",

@@ -37,13 +37,16 @@ def public_key_id(public: bytes) -> bytes:
 class Sealer:
     """Wraps payloads of one key into signed messages.
 
+    Attributes:
+        sign: takes a SHA-256 digest and a callable to pause with, gives r | s.
+
     Args:
         kid: 8 bytes.
-        sign: takes a SHA-256 digest and a callable to pause with, gives r | s.
+        sign: likewise.
     """
 
     def __init__(self, kid: bytes, sign) -> None:
-        self._sign = sign
+        self.sign = sign
         header = bytearray(64)
         end = cbor.encode_map_head(header, 0, 3)
         end = cbor.encode_int(header, end, _ALGORITHM)
@@ -74,7 +77,7 @@ class Sealer:
             payload: deterministic CBOR of the claims.
             pause: handed to the signer.
         """
-        signature = self._sign(self.digest(payload), pause)
+        signature = self.sign(self.digest(payload), pause)
         end = cbor.encode_tag(target, 0, _TAG_SIGN1)
         end = cbor.encode_array_head(target, end, 4)
         end = cbor.encode_bytes(target, end, self._protected)

@@ -11,31 +11,26 @@ from node.chain import EVENT, TRANSACTION
 
 
 class SessionSigner:
-    """Signs the text of the session that a record ends.
+    """Signs the text of one session, in the record that is to end it.
 
     What its first record said is kept in memory only: after a reset the clock is not set, and the
     record that says so (P) has no time to write into a text.
 
     Args:
+        chain, reading: behind the record that began the session.
         writer: ClaimsWriter; for serial, cfg and kind of current.
         sign: takes a SHA-256 digest and a callable to pause with, gives r | s.
     """
 
-    def __init__(self, writer, sign) -> None:
+    def __init__(self, chain, reading, writer, sign) -> None:
         self._writer = writer
         self._sign = sign
-        self._number = 0
-        self._events = 0
-        self._begin = ""
-
-    def begin(self, chain, reading) -> None:
-        """Keep what the record that begins a session says; called before it is sealed."""
-        self._number = chain.seq[TRANSACTION] + 1
+        self._number = chain.seq[TRANSACTION]
         self._events = chain.seq[EVENT]
         self._begin = self._reading(reading)
 
     def end(self, chain, reading, pause) -> bytes:
-        """Sign the session that this record is to end.
+        """Sign the session.
 
         Returns:
             r | s, 64 bytes; empty if one of the two has no time, or if the record before is not

@@ -1,5 +1,7 @@
 """Seals records: claims, signature, journal. The one place where a number is used up."""
 
+import sys
+
 from node.chain import EVENT, FISCAL, TRANSACTION
 from node.record import Reading
 
@@ -12,29 +14,18 @@ class Recorder:
         journal: recovered.
         sealer: COSE_Sign1 under the chain's key.
         writer: encodes claims.
-        ocmf: SessionSigner, signs the session that a record ends.
         registers, meter, clock: what is read at the latch, which is the last sample.
         power_nw_per_count: weight of a POWER count.
     """
 
     def __init__(
-        self,
-        *,
-        chain,
-        journal,
-        sealer,
-        writer,
-        ocmf,
-        registers,
-        meter,
-        clock,
-        power_nw_per_count: int,
+        self, *, chain, journal, sealer, writer, registers, meter, clock, power_nw_per_count: int
     ) -> None:
         self._chain = chain
         self._journal = journal
         self._sealer = sealer
         self._writer = writer
-        self._ocmf = ocmf
+        self._session = None
         self._registers = registers
         self._meter = meter
         self._clock = clock
@@ -51,6 +42,7 @@ class Recorder:
 
     def begin_transaction(self, identification: str, pause) -> None:
         """Seal the reading that begins a transaction."""
+        self._session = None
         self._meter.next_interval(self._meter.transaction)
         self._chain.transaction = identification
         try:
@@ -58,10 +50,23 @@ class Recorder:
         except Exception:
             self._chain.transaction = None
             raise
+        try:
+            # Here only while a session is open: free memory is what makes signing fast.
+            from node.ocmf import SessionSigner
+        except MemoryError:
+            return  # the session will come without its second signature
+        self._session = SessionSigner(self._chain, self._reading, self._writer, self._sealer.sign)
 
     def end_transaction(self, tx: str, pause) -> None:
-        """Seal the reading that ends the open transaction: "E", or "P" after a power failure."""
+        """Seal the reading that ends the open transaction: "E", or "P" after a power failure.
+
+        A session that this node has seen begin is signed as a whole, too.
+        """
         self._seal_interval(TRANSACTION, self._meter.transaction, tx, None, pause)
+        if self._session is not None:
+            self._session = None
+            del sys.modules["node.ocmf"]
+            delattr(sys.modules["node"], "ocmf")
 
     def event(self, event: tuple, pause, nonce: bytes = b"") -> memoryview:
         """Seal an event of the legal log; its values are those of keys 1, 2, 3 and so on.
@@ -132,10 +137,9 @@ class Recorder:
         journal = self._journal
         if journal.dirty:
             self._resume()
-        if reading.tx == "B":
-            self._ocmf.begin(chain, reading)
-        elif reading.tx:
-            reading.ocmf = self._ocmf.end(chain, reading, pause)
+        session = self._session
+        if session is not None and reading.tx:
+            reading.ocmf = session.end(chain, reading, pause)
         payload = self._writer.write(chain, reading)
         size = self._sealer.seal(journal.space(), payload, pause)
         pause()

@@ -20,7 +20,6 @@ from node.frame import FrameWriter
 from node.journal import RECORD_MAX, Journal
 from node.keystore import NAMESPACE, KeyStore
 from node.meter import Meter
-from node.ocmf import SessionSigner
 from node.record import (
     BOOT,
     BREAK,
@@ -346,7 +345,6 @@ def _add_recorder(parts, settings: dict, signer, table: "bytearray | None") -> N
         journal=parts.journal,
         sealer=Sealer(parts.chain.kid, signer.sign),
         writer=writer,
-        ocmf=SessionSigner(writer, signer.sign),
         registers=parts.registers,
         meter=parts.meter,
         clock=parts.clock,
