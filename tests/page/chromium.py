@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,19 @@ FLAGS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
-SETTLED = """new Promise((done) => {
+# The browser reads commands from descriptor 3 and answers on 4; ours may be any, even these.
+RELAY = """
+import fcntl, os, sys
+reader, writer = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3])
+os.dup2(reader, 3)
+os.dup2(writer, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+SETTLED = """new Promise((done, fail) => {
   const root = document.documentElement;
   const look = () => root.dataset.verdict && done(root.dataset.verdict);
   new MutationObserver(look).observe(root, { attributes: true });
+  setTimeout(() => fail(new Error("no verdict after 30 s")), 30000);
   look();
 })"""
 
@@ -110,9 +120,18 @@ class Chromium:
 
     def give(self, file: Path) -> dict[str, Any]:
         """Choose a file as a person would; return the verdict the page shows."""
+        self.evaluate("delete document.documentElement.dataset.verdict")
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        return json.loads(self.evaluate(SETTLED))
+
+    def enter(self, selector: str, text: str) -> dict[str, Any]:
+        """Type into a field and leave it; return the verdict the page shows then."""
+        self.evaluate("delete document.documentElement.dataset.verdict")
+        field = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{field}.value = {json.dumps(text)}")
+        self.evaluate(f"{field}.dispatchEvent(new Event('change')), 0")
         return json.loads(self.evaluate(SETTLED))
 
     def text(self, selector: str) -> str:
@@ -136,9 +155,9 @@ def browser(profile: Path) -> Iterator[Chromium]:
     assert path is not None
     down_read, down_write = os.pipe()
     up_read, up_write = os.pipe()
-    script = f'exec "$0" "$@" 3<&{down_read} 4>&{up_write}'
+    relay = [sys.executable, "-c", RELAY, str(down_read), str(up_write)]
     process = subprocess.Popen(
-        ["sh", "-c", script, path, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [*relay, path, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         pass_fds=(down_read, up_write),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

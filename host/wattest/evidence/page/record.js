@@ -133,7 +133,7 @@ const EVENTS = new Map([
 ]);
 
 function broken(what) {
-  fail("record", `The record's ${what} is not what the format allows.`);
+  fail("record", `The record is not as records must be: ${what}.`);
 }
 
 function checkFields(fields, table) {
@@ -216,7 +216,6 @@ export function parseRecord(data) {
   };
 }
 
-export function recordName(record) {
-  const words = ["reading", "transaction reading", "event"];
-  return `${words[record.ctx]} number ${record.seq} of the meter with key ${record.kid}`;
+export function recordName({ ctx, seq, serial }) {
+  return `${["reading", "transaction reading", "event"][ctx]} ${seq} of meter ${serial}`;
 }

@@ -40,7 +40,8 @@ function quantityText(line) {
   if (line.quantity === undefined) return "";
   const counted = line.metered + line.estimated;
   const amount = words.readable(`${counted}/${line.base_per_unit}`);
-  return `${amount} ${line.unit === "each" ? "" : line.unit} ${words.quantityWords(line.quantity)}`;
+  const unit = line.unit === "each" ? "" : line.unit;
+  return `${amount} ${unit} ${words.quantityWords(line.quantity)}`;
 }
 
 function lineRows(line, terms) {
@@ -76,7 +77,7 @@ function head(...names) {
 function lineTable({ document, terms }) {
   return make(
     "table",
-    {},
+    { class: "lines" },
     make("caption", {}, "Every amount was worked out again from the readings."),
     head("Line", "Quantity", `Price in ${terms.currency}`, "Amount"),
     ...document.lines.map((line) => lineRows(line, terms)),

@@ -170,7 +170,7 @@ function endOf(delivered, { rule, left, right, time }) {
 }
 
 // Count records of one key instead of reading a register.
-function count(collector, track, quantity) {
+function countRecords(collector, track, quantity) {
   const found = track.readings.filter(
     ({ time, ctx, tx }) =>
       collector.start <= time &&
@@ -194,7 +194,7 @@ export function measure(asset, sources, quantity, window, cuts, policy) {
   const collector = new Collector(window, cuts, policy);
   for (const { track } of sources) collector.raise(track.notes, window[0], window[1]);
   if (quantity.obis === "") {
-    for (const { track } of sources) count(collector, track, quantity);
+    for (const { track } of sources) countRecords(collector, track, quantity);
     collector.cursor = collector.end;
     collector.meteredMs = collector.end - collector.start;
     return collector.finish(asset);

@@ -1,5 +1,5 @@
-// What a final statement adds for unmetered time, where the terms say so: by the rule of the terms,
-// or from estimates in the log. Never more than the line's cap.
+// What a final statement adds for unmetered time, where the terms say so: by the rule of the
+// terms, or from estimates in the log. Never more than the line's cap.
 
 import { floorDiv } from "../rational.js";
 import { compareInt } from "../tracks.js";

@@ -3,6 +3,7 @@
 import { asRule, fail, isBytes } from "../bytes.js";
 import { decode } from "../cbor.js";
 import * as entries from "../entries.js";
+import { entryName } from "../names.js";
 import { EVENT, parseRecord } from "../record.js";
 
 const BODY_BYTES_MAX = 65536;
@@ -94,8 +95,8 @@ export function isRecord({ kind }) {
 
 export function checkForms(bundle) {
   for (const entry of bundle.entries) {
-    const { index, kind, body } = entry;
-    const where = `entry ${index}`;
+    const { kind, body } = entry;
+    const where = entryName(entry);
     if (kind < 1 || kind > 13) fail("kind", `Entries of kind ${kind} are unknown.`, where);
     if (body.length > longest(kind)) fail("form", "It is longer than entries may be.", where);
     entry.form = asRule("form", where, () => readForm(kind, body));

@@ -1,7 +1,9 @@
 // Steps 2 to 5: the checkpoints are signed and witnessed, the log only grew, every entry is in it.
 
-import { asRule, fail, utf8 } from "../bytes.js";
-import { isAct, parseLogRotation } from "../entries.js";
+import { asRule, fail, sameBytes, utf8 } from "../bytes.js";
+import { verifyEs256 } from "../cose.js";
+import { isAct, parseEnrolment, parseLogRotation } from "../entries.js";
+import { entryName } from "../names.js";
 import {
   cosignedAt,
   parseCheckpoint,
@@ -10,9 +12,12 @@ import {
   signatureState,
   verifyEd25519,
 } from "../note.js";
+import { parseRecord } from "../record.js";
 import { hashesOf, isConsistent, leafHash, multiRoot } from "../tree.js";
 
 const ROTATION = 12;
+const ENROLMENT = 3;
+const RECORD_KINDS = [1, 2];
 const WITNESSES_MAX = 32;
 const CHECKPOINT = "checkpoint.txt";
 
@@ -140,24 +145,44 @@ export function checkConsistency(bundle) {
   return sizes.length ? `from ${sizes.join(", ")} to ${bundle.checkpoint.size} entries` : "";
 }
 
-export function checkInclusion(bundle) {
+export async function checkInclusion(bundle) {
   const { size, root } = bundle.checkpoint;
   const { entries } = bundle;
   const beyond = entries.find(({ index }) => index >= size);
-  if (beyond) fail("size", "It lies behind the end of the log.", `entry ${beyond.index}`);
+  if (beyond) fail("size", "It lies behind the end of the log.", entryName(beyond));
   const leaves = new Map(entries.map(({ index, kind, body }) => [index, leafHash(kind, body)]));
   const computed = asRule("inclusion", "proof.bin", () => {
     const hashes = hashesOf(bundle.files.get("proof.bin"), "proof.bin");
     return multiRoot(size, [...leaves.keys()], leaves, hashes);
   });
-  if (computed.some((byte, i) => byte !== root[i])) {
-    const message = "At least one record is not the one that was written into the log.";
-    fail("inclusion", message + likelyCulprit(bundle), "proof.bin");
+  if (!sameBytes(computed, root)) {
+    const suspect = await likelyCulprit(entries);
+    const message = "At least one entry is not the one that was written into the log.";
+    const most = suspect ? ` Most likely it is ${suspect}, which its meter did not sign.` : "";
+    fail("inclusion", message + most, suspect || "proof.bin");
   }
   return `${entries.length} of ${size} entries`;
 }
 
-// Help, not verdict: which record lost its signature.
-function likelyCulprit(bundle) {
-  return bundle.suspect ? ` Most likely it is ${bundle.suspect}.` : "";
+// Help, not verdict: the first record whose own signature does not hold, or "".
+async function likelyCulprit(entries) {
+  const keys = new Map();
+  for (const entry of entries) {
+    const { kind, body } = entry;
+    try {
+      if (kind === ENROLMENT) {
+        const { kid, publicKey } = parseEnrolment(body);
+        keys.set(kid, publicKey);
+      } else if (RECORD_KINDS.includes(kind)) {
+        const form = parseRecord(body);
+        const { kid, signature, signed } = form;
+        if (keys.has(kid) && !(await verifyEs256(keys.get(kid), signature, signed))) {
+          return entryName({ ...entry, form });
+        }
+      }
+    } catch {
+      return entryName(entry);
+    }
+  }
+  return "";
 }

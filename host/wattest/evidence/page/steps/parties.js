@@ -3,6 +3,7 @@
 import { asRule, fail, hex, sameBytes } from "../bytes.js";
 import { kidOf, spkiOf, verifyEs256 } from "../cose.js";
 import { AGREE, DISPUTE, RESOLVE, ROTATE } from "../entries.js";
+import { entryName } from "../names.js";
 import { parseTerms } from "../terms.js";
 import { DISPUTED, ESTIMATE, FINDING, STATEMENT, TERMS, isRecord } from "./forms.js";
 
@@ -60,9 +61,10 @@ async function checkAct(contract, manifest, act, where) {
 function checkTerms(bundle) {
   const { entries, manifest } = bundle;
   bundle.agreedTerms = new Map();
-  for (const { index, kind, form, body, digest } of entries) {
+  for (const entry of entries) {
+    const { kind, form, body, digest } = entry;
     if (kind !== TERMS) continue;
-    const where = `entry ${index}`;
+    const where = entryName(entry);
     bundle.agreedTerms.set(
       digest,
       asRule("terms-form", where, () => parseTerms(body)),
@@ -86,13 +88,13 @@ function checkTerms(bundle) {
 
 // Everybody whose key the terms of a statement pin agreed to exactly these terms.
 function checkAgreements(bundle, contract) {
-  for (const { index, form } of bundle.entries.filter(({ kind }) => kind === STATEMENT)) {
-    const digest = hex(form.get("terms"));
+  for (const entry of bundle.entries.filter(({ kind }) => kind === STATEMENT)) {
+    const digest = hex(entry.form.get("terms"));
     for (const party of bundle.agreedTerms.get(digest)?.pins.keys() ?? []) {
       const agreed = contract.agreements.some(
         (each) => each.party === party && each.terms === digest,
       );
-      if (!agreed) fail("agreement", `${party} has not agreed to these terms.`, `entry ${index}`);
+      if (!agreed) fail("agreement", `${party} has not agreed to these terms.`, entryName(entry));
     }
   }
 }
@@ -103,8 +105,8 @@ export async function checkParties(bundle) {
   checkTerms(bundle);
   const contract = new Contract();
   for (const entry of entries) {
-    const { index, kind, form } = entry;
-    const where = `entry ${index}`;
+    const { kind, form } = entry;
+    const where = entryName(entry);
     if (kind === TERMS) contract.addTerms(entry, bundle.agreedTerms.get(entry.digest));
     if (!AGREEING.includes(kind) || form.party === undefined) continue;
     await checkAct(contract, manifest, form, where);
@@ -133,11 +135,7 @@ function checkMachineDispute(bundle, entry) {
   const original = bundle.entries.find(({ index }) => BigInt(index) === first);
   const named = original && isRecord(original) && same(original.form);
   if (!conflict || BigInt(found.index) !== finding || !named) {
-    fail(
-      "machine-dispute",
-      "It disputes a contradiction that is not there.",
-      `entry ${entry.index}`,
-    );
+    fail("machine-dispute", "It disputes a contradiction that is not there.", entryName(entry));
   }
 }
 
@@ -159,8 +157,8 @@ export async function checkActs(bundle) {
   const disputes = new Set();
   let acts = 0;
   for (const entry of entries) {
-    const { index, kind, form, digest } = entry;
-    const where = `entry ${index}`;
+    const { kind, form, digest } = entry;
+    const where = entryName(entry);
     if (kind === TERMS) contract.addTerms(entry, bundle.agreedTerms.get(entry.digest));
     if (AGREEING.includes(kind) && form.party !== undefined) contract.take(entry, form);
     if (kind === ESTIMATE && !metered.includes(form.asset)) {

@@ -2,7 +2,8 @@
 
 import { fail, hex, sameBytes } from "../bytes.js";
 import { isUsableKey, verifyEs256 } from "../cose.js";
-import { EVENT_BREAK, TRANSACTION, parseRecord, recordName } from "../record.js";
+import { entryName } from "../names.js";
+import { EVENT_BREAK, TRANSACTION, parseRecord } from "../record.js";
 import { QUANTITIES } from "../quantities.js";
 import { plural } from "../words.js";
 import { ENROLMENT, FINDING, STATEMENT, isRecord } from "./forms.js";
@@ -11,11 +12,6 @@ const RETIRE = 2;
 const BATCH = 200;
 const ENDS = "ELRAP";
 const WATT_HOURS = 30;
-
-function placeOf(entry) {
-  const { index, form } = entry;
-  return isRecord(entry) ? `entry ${index} (${recordName(form)})` : `entry ${index}`;
-}
 
 // Which key is enrolled and which is closed, entry by entry.
 class Keys {
@@ -68,7 +64,7 @@ async function signatures(bundle, progress) {
 
 function checkRecord(entry, keys, signed, seen) {
   const { form } = entry;
-  const where = placeOf(entry);
+  const where = entryName(entry);
   if (!keys.enrolled.has(form.kid)) fail("unknown-key", "Its meter is not enrolled.", where);
   if (keys.closed.has(form.kid)) fail("retired-key", "Its meter was retired before.", where);
   if (!signed.get(entry.index)) {
@@ -81,7 +77,7 @@ function checkRecord(entry, keys, signed, seen) {
 
 async function checkConflict(entry, keys) {
   const { form } = entry;
-  const wrong = (message) => fail("conflict", message, placeOf(entry));
+  const wrong = (message) => fail("conflict", message, entryName(entry));
   let record = null;
   try {
     record = form.record && parseRecord(form.record);
@@ -104,7 +100,7 @@ export async function checkRecords(bundle, progress) {
   const keys = new Keys();
   const seen = new Map();
   for (const entry of bundle.entries) {
-    if (entry.kind === ENROLMENT) await keys.take(entry.form, placeOf(entry));
+    if (entry.kind === ENROLMENT) await keys.take(entry.form, entryName(entry));
     else if (isRecord(entry)) checkRecord(entry, keys, signed, seen);
     else if (entry.kind === FINDING && entry.form.code === "conflict") {
       await checkConflict(entry, keys);
@@ -133,17 +129,23 @@ function keysNamed(statement) {
 
 function checkNamed(bundle) {
   const byIndex = new Map(bundle.entries.map((entry) => [BigInt(entry.index), entry]));
-  for (const { index, kind, form } of bundle.entries) {
-    if (kind !== STATEMENT) continue;
-    for (const key of keysNamed(form)) checkKeyNamed(bundle, byIndex, key, `entry ${index}`);
+  for (const entry of bundle.entries) {
+    if (entry.kind !== STATEMENT) continue;
+    for (const key of keysNamed(entry.form)) {
+      checkKeyNamed(bundle, byIndex, key, entryName(entry));
+    }
   }
 }
 
 function checkKeyNamed(bundle, byIndex, key, where) {
   const kid = hex(key.get("kid"));
+  if (!bundle.enrolled.has(kid)) {
+    fail("missing-enrolment", `The statement names the key ${kid}, which is not enrolled.`, where);
+  }
   const refs = [key.get("start"), key.get("end")].flatMap((end) => listAt(end, "records"));
   for (const ref of refs) {
-    if (!(ref instanceof Map) || typeof ref.get("index") !== "bigint") continue;
+    const numbers = ["index", "ctx", "seq"].map((name) => ref instanceof Map && ref.get(name));
+    if (numbers.some((number) => typeof number !== "bigint")) continue; // left to step 10
     const entry = byIndex.get(ref.get("index"));
     const { form } = entry && isRecord(entry) ? entry : {};
     const same = form && form.kid === kid && BigInt(form.ctx) === ref.get("ctx");
@@ -151,9 +153,6 @@ function checkKeyNamed(bundle, byIndex, key, where) {
       const what = `reading ${ref.get("seq")} of the meter with key ${kid}`;
       fail("missing-record", `The statement rests on ${what}, which is not there.`, where);
     }
-  }
-  if (!bundle.enrolled.has(kid)) {
-    fail("missing-enrolment", `The statement names the key ${kid}, which is not enrolled.`, where);
   }
 }
 
@@ -165,7 +164,7 @@ function checkConflictFirst(bundle) {
     if (kind !== FINDING || form.code !== "conflict") continue;
     const first = records.get(`${form.kid}/${form.ctx}/${form.seq}`);
     if (!first || sameBytes(first.content, form.kept.content)) {
-      fail("conflict-first", "It contradicts no record that was logged before.", placeOf(entry));
+      fail("conflict-first", "It contradicts no record that was logged before.", entryName(entry));
     }
   }
 }
@@ -190,7 +189,7 @@ function checkSession(bundle) {
     const { tx } = entry.form;
     const [first, last] = [i === 0, i === session.length - 1];
     const fits = first ? tx === "B" : last ? ENDS.includes(tx) : !`B${ENDS}`.includes(tx);
-    if (!fits) wrong("A session begins once and ends once.", placeOf(entry));
+    if (!fits) wrong("A session begins once and ends once.", entryName(entry));
     if (!first) checkGrowth(session[i - 1].form, entry, wrong);
   });
   bundle.session = session.map(({ form }) => form);
@@ -210,7 +209,7 @@ function checkGrowth(before, entry, wrong) {
   for (const obis of [QUANTITIES.import_energy.obis, QUANTITIES.export_energy.obis]) {
     const [old, now] = [energyOf(before, obis), energyOf(entry.form, obis)];
     if (old === null || now === null || now < old)
-      wrong("A meter never counts back.", placeOf(entry));
+      wrong("A meter never counts back.", entryName(entry));
   }
 }
 
@@ -237,7 +236,7 @@ function noteGaps(bundle) {
     const missing = expected !== undefined && form.seq > expected;
     if (missing) {
       const range = form.seq - 1n === expected ? `${expected}` : `${expected} to ${form.seq - 1n}`;
-      bundle.notes.push(`Before ${placeOf(entry)}: number ${range} is not in the bundle.`);
+      bundle.notes.push(`Before ${entryName(entry)}: number ${range} is not in the bundle.`);
     } else if (head.last && head.last !== form.prev && form.event?.kind !== EVENT_BREAK) {
       head.broken = (head.broken ?? 0) + 1;
     }

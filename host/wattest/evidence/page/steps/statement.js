@@ -2,6 +2,7 @@
 
 import { fail, hex, sameBytes } from "../bytes.js";
 import { decode, encode } from "../cbor.js";
+import { entryName } from "../names.js";
 import { readingsOf } from "../readings.js";
 import { ENGINES, settle } from "../settle/engine.js";
 import { ENROLMENT, ESTIMATE, STATEMENT, TERMS, isRecord } from "./forms.js";
@@ -9,10 +10,11 @@ import { ENROLMENT, ESTIMATE, STATEMENT, TERMS, isRecord } from "./forms.js";
 function checkGenerations({ entries, manifest, agreedTerms }) {
   const statements = entries.filter(({ kind }) => kind === STATEMENT);
   const wrong = (message, where) => fail("generations", message, where);
-  for (const { index, form } of statements) {
+  for (const statement of statements) {
+    const { form } = statement;
     const period = form.get("period").every((ms, i) => ms === BigInt(manifest.period[i]));
     if (form.get("contract") !== manifest.contract || !period) {
-      wrong("This statement is of another contract or period.", `entry ${index}`);
+      wrong("This statement is of another contract or period.", entryName(statement));
     }
   }
   const numbers = statements.map(({ form }) => form.get("generation"));
@@ -24,10 +26,10 @@ function checkGenerations({ entries, manifest, agreedTerms }) {
   }
   const last = statements[statements.length - 1];
   if (hex(last.form.get("terms")) !== manifest.terms) {
-    wrong("The last statement names other terms than the bundle.", `entry ${last.index}`);
+    wrong("The last statement names other terms than the bundle.", entryName(last));
   }
   const loose = statements.find(({ form }) => !agreedTerms.has(hex(form.get("terms"))));
-  if (loose) wrong("The terms of this statement are missing.", `entry ${loose.index}`);
+  if (loose) wrong("The terms of this statement are missing.", entryName(loose));
   return statements;
 }
 
@@ -35,7 +37,7 @@ function checkCutoff(bundle, statement, n) {
   const { index, form } = statement;
   const cutoff = bundle.cutoffs[n];
   const { size, root } = Object.fromEntries(form.get("cutoff"));
-  const wrong = (message) => fail("cutoff", message, `entry ${index}`);
+  const wrong = (message) => fail("cutoff", message, entryName(statement));
   if (size !== BigInt(cutoff.size) || !sameBytes(root, cutoff.root)) {
     wrong("The statement names another state of the log than the bundle.");
   }
@@ -101,7 +103,7 @@ function difference(ours, logged, path = "") {
 
 function resettle(bundle, statement, terms, { cutoff, digest }) {
   const { index, form, body } = statement;
-  const where = `entry ${index}`;
+  const where = entryName(statement);
   let document;
   try {
     document = settle({
@@ -131,9 +133,9 @@ function resettle(bundle, statement, terms, { cutoff, digest }) {
 export function checkStatements(bundle) {
   if (bundle.manifest.form !== "statement") return "";
   bundle.statements = checkGenerations(bundle).map((statement, n) => {
-    const { index, form } = statement;
+    const { form } = statement;
     const found = checkCutoff(bundle, statement, n);
-    checkVersion(form, `entry ${index}`);
+    checkVersion(form, entryName(statement));
     return resettle(bundle, statement, bundle.agreedTerms.get(found.digest), found);
   });
   return "every line recomputed, equal to the last cent";
