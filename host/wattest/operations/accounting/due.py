@@ -7,16 +7,10 @@ from pathlib import Path
 from wattest.ledger import EntryKind
 from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.view import evidence_times, find_contract
+from wattest.operations.live.settling import remember
 from wattest.operations.settler import Drawn, Settler
-from wattest.settlement import (
-    Cutoff,
-    Terms,
-    read_statement,
-    terms_from_cbor,
-    terms_hash,
-)
-from wattest.settlement.estimate import estimates_of
-from wattest.wire import parse_enrolment, parse_estimate, parse_record
+from wattest.settlement import Cutoff, terms_from_cbor
+from wattest.wire import parse_enrolment, parse_record
 
 
 def settle_kept(
@@ -55,26 +49,13 @@ def settle_kept(
 def settler_of(desk: AccountsDesk, *, start_ms: int, end_ms: int) -> Settler:
     """Return a settler that knows everything the ledger holds."""
     entries = list(desk.ledger.entries())
-    logged: dict[bytes, Terms] = {}
-    for entry in entries:
-        if entry.kind == EntryKind.TERMS:
-            terms = terms_from_cbor(entry.body)
-            logged[terms_hash(terms)] = terms
-    newest = {terms.contract: terms for terms in logged.values()}
+    bodies = (entry.body for entry in entries if entry.kind == EntryKind.TERMS)
+    newest = {terms.contract: terms for terms in map(terms_from_cbor, bodies)}
     settler = Settler(tuple(newest.values()), start_ms=start_ms, end_ms=end_ms)
     for entry in entries:
-        match entry.kind:
-            case EntryKind.ENROLMENT:
-                settler.enrol(parse_enrolment(entry.body), entry.index)
-            case EntryKind.READING | EntryKind.EVENT:
-                settler.add(parse_record(entry.body), index=entry.index)
-            case EntryKind.ESTIMATE:
-                logged_estimate = {entry.index: parse_estimate(entry.body)}
-                for estimate in estimates_of(logged_estimate):
-                    settler.take_estimate(estimate)
-            case EntryKind.STATEMENT:
-                document = read_statement(entry.body)
-                settler.remember(document, entry.index, logged[document["terms"]])
-            case _:
-                pass
+        if entry.kind == EntryKind.ENROLMENT:
+            settler.enrol(parse_enrolment(entry.body), entry.index)
+        elif entry.kind in (EntryKind.READING, EntryKind.EVENT):
+            settler.add(parse_record(entry.body), index=entry.index)
+    remember(settler, entries)
     return settler

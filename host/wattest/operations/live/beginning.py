@@ -11,6 +11,7 @@ from wattest.operations.live.folder import LiveDir
 from wattest.operations.live.nodes import Memory, default_contracts, enrolment_of, twin_of
 from wattest.operations.live.ports import LivePort, PortsFile
 from wattest.operations.live.restore import restored_verifier
+from wattest.operations.live.settling import remember
 from wattest.operations.settler import Settler
 from wattest.settlement import Terms, terms_to_cbor
 from wattest.twin import Twin
@@ -43,6 +44,7 @@ def take_up(file: PortsFile, folder: LiveDir, *, now_ms: int) -> Begun:
     memory = Memory(file.ports, twins, settler)
     view = LedgerView(folder.store, folder.signer.verifier)
     verifier = restored_verifier(view, folder.store, memory)
+    remember(settler, view.entries())
     _log_terms(ledger, contracts)
     begun = Begun(ledger=ledger, settler=settler, verifier=verifier, twins=twins)
     for live in file.ports:

@@ -26,7 +26,6 @@ from wattest.operations.events import (
     RecordRefused,
     RunEvent,
     RunStarted,
-    StatementDrawn,
 )
 from wattest.operations.live.beginning import take_up
 from wattest.operations.live.clock import SteadyClock
@@ -36,9 +35,9 @@ from wattest.operations.live.opener import PortOpener
 from wattest.operations.live.played_input import InputPlan, PlayedInputs
 from wattest.operations.live.ports import LivePort, PortsFile, address_now, require_nodes
 from wattest.operations.live.reader import Inbox, PortLost, PortOpened, PortRead, PortReader
+from wattest.operations.live.settling import Settling
 from wattest.operations.live.silence import SILENT, Silence
 from wattest.operations.live.summary import finished
-from wattest.settlement import Cutoff
 from wattest.system import entropy, monotonic_ns, utc_ms
 from wattest.twin import Twin
 from wattest.verify import Finding, Severity, Verdict
@@ -150,6 +149,7 @@ class _Collection:
         file, folder = self._file, self._folder
         begun = take_up(file, folder, now_ms=self._clock.now_ms())
         self._ledger, self._settler = begun.ledger, begun.settler
+        self._settling = Settling(begun.ledger, begun.settler)
         self._collector = Collector(
             self._ledger,
             begun.verifier,
@@ -377,20 +377,9 @@ class _Collection:
             self._told.append(Progressed(now_ms=now_ms, end_ms=self._horizon_ms(now_ms)))
 
     def _view(self) -> None:
-        """Draw the running statements; they are logged by whoever closes the period."""
+        """Draw the running statements, log those that are due."""
         self._viewed_at_ms = now_ms = self._clock.now_ms()
-        if not self._ledger.size:
-            return
-        cutoff = Cutoff(size=self._ledger.size, root=self._ledger.root())
-        for drawn in self._settler.view(cutoff, now_ms=now_ms):
-            self._told.append(
-                StatementDrawn(
-                    now_ms=now_ms,
-                    contract=drawn.contract,
-                    statement=drawn.statement,
-                    index=None,
-                )
-            )
+        self._told += self._settling.tell(now_ms)
 
     def _drain(self) -> Iterator[RunEvent]:
         now_ms = self._clock.now_ms()
