@@ -10,23 +10,18 @@ from wattest.errors import (
     NoteError,
     ProofInvalid,
     SignatureInvalid,
-    VerificationError,
 )
 from wattest.evidence.bundle import CHECKPOINT, PROOF, consistency_name, cutoff_name
-from wattest.evidence.case import RECORD_KINDS, Case
+from wattest.evidence.case import Case
 from wattest.evidence.multiproof import verify_entries
+from wattest.evidence.suspect import suspect
 from wattest.evidence.verdict import RuleBroken
 from wattest.ledger.checkpoint import CheckpointVerifier
 from wattest.ledger.cosignature import WitnessPolicy
-from wattest.ledger.entry import EntryKind
 from wattest.ledger.proof import verify_consistency
 from wattest.ledger.rotation import check_rotation, is_log_rotation
 from wattest.ledger.tree import split_hashes
-from wattest.verify.signature import load_key, verify_es256
-from wattest.wire.cose import record_to_be_signed
-from wattest.wire.enrolment import parse_enrolment
 from wattest.wire.note import Checkpoint, parse_note
-from wattest.wire.record_reader import parse_record
 
 
 def check_signatures(case: Case) -> str:
@@ -99,7 +94,7 @@ def check_inclusion(case: Case) -> str:
     try:
         verify_entries(leaves, newest.size, newest.root, case.bundle.members[PROOF])
     except ProofInvalid as exc:
-        raise RuleBroken("inclusion", _suspect(case) or PROOF, str(exc)) from exc
+        raise RuleBroken("inclusion", suspect(case), str(exc)) from exc
     return f"{len(leaves)} entries proved"
 
 
@@ -147,23 +142,3 @@ def _open(case: Case, name: str, keys: Sequence[CheckpointVerifier]) -> Checkpoi
     if checkpoints[0].size < 1:
         raise RuleBroken("note", name, "a checkpoint of at least one entry expected")
     return checkpoints[0]
-
-
-def _suspect(case: Case) -> str:
-    """Name a record whose signature does not hold: most likely the entry that was changed."""
-    keys = {}
-    for entry in case.entries:
-        try:
-            if entry.kind == EntryKind.ENROLMENT:
-                enrolment = parse_enrolment(entry.body)
-                keys[enrolment.kid] = load_key(enrolment.spki)
-            elif entry.kind in RECORD_KINDS:
-                record = parse_record(entry.body)
-                case.records[entry.index] = record
-                key = keys.get(record.kid)
-                if key is None:
-                    return case.name(entry.index)
-                verify_es256(key, record_to_be_signed(entry.body), entry.body[-64:])
-        except (DecodeError, VerificationError):
-            return case.name(entry.index)
-    return ""

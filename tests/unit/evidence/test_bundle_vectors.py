@@ -36,6 +36,20 @@ def test_mutation_gets_its_verdict(case: dict[str, object], files: dict[str, byt
     assert verdict.passed == (not verdict.message)
 
 
+def test_changed_entry_is_named_wherever_anything_vouches_for_it(files: dict[str, bytes]) -> None:
+    flips = [case for case in ALL if ": a bit of entry " in case["name"]]
+    exactly = 0
+    for case in flips:
+        verdict = verdict_of(apply(case, files[case["base"]]), log_key=BASES[case["base"]]["log"])
+        name = case["name"].split("a bit of ")[1]
+        number = name.split()[1]
+        if f"{verdict.where} ".startswith(f"{name} "):
+            exactly += 1
+        else:
+            assert number in verdict.where.partition("nobody signed")[2].strip(" ()").split(", ")
+    assert exactly >= len(flips) * 4 // 5
+
+
 def test_there_are_two_hundred_refusals_and_every_step_refuses_some() -> None:
     steps = Counter(case["expect"]["step"] for case in ALL if not case["expect"]["passed"])
     assert sum(steps.values()) >= 200
