@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -108,19 +109,26 @@ def kill_once(path: Path, log: SampleLog, chance: random.Random) -> int:
         url = lines[2].split()[1].rstrip(";")
         line = line_to(WitnessAddress(url=url, key=read_witness(path)[0]))
         said = 0
-        killer = threading.Timer(chance.uniform(0.0, 0.15), process.send_signal, (signal.SIGKILL,))
-        killer.start()
-        try:
-            while True:
-                signed, _ = ask_to_cosign(log.view, VERIFIER, line, known_size=said)
-                said = signed.checkpoint.size
-                log.grow(1)
-        except WattestError:
-            pass
-        finally:
-            killer.join()
+
+        def ask() -> None:
+            nonlocal said
+            signed, _ = ask_to_cosign(log.view, VERIFIER, line, known_size=said)
+            said = signed.checkpoint.size
+
+        for _ in range(chance.randrange(1, 5)):
+            ask()
+            log.grow(1)
+        last = threading.Thread(target=lambda: suppressed(ask))
+        last.start()
+        process.kill()  # wherever that request is
+        last.join()
         process.wait(timeout=60)
     return said
+
+
+def suppressed(ask: Callable[[], None]) -> None:
+    with suppress(WattestError):
+        ask()
 
 
 def check_kills(path: Path, count: int) -> None:
