@@ -1,4 +1,4 @@
-"""Any sequence of appends, failures and restarts gives what a few lines of plain Python give."""
+"""Any sequence of appends, failures, restarts and other writers gives what plain Python gives."""
 
 import tempfile
 from pathlib import Path
@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_samples import SampleNode, entry_of, plain, resigned, signer
+from postgresql_samples import own_schema
 from wattest.errors import StoreError
 from wattest.ledger import Conflict, Duplicate, Ledger, Receipt
 from wattest.ledger.audit import audit_report
 from wattest.ledger.evidence import EvidenceChecks
 from wattest.store import MemoryStore, SqliteStore
+from wattest.store.postgresql import PostgresqlStore
 
 NODES = [SampleNode(number) for number in range(3)]
 # (node, seq, content, signature): few enough that identities collide all the time
@@ -26,11 +28,11 @@ RECORDS = {
     for turned in (False, True)
 }
 
+HOW = ["append", "append", "fail", "reopen", "other writer"]
+
 items = st.one_of(st.sampled_from(sorted(RECORDS)), st.integers(0, 3))
 batches = st.lists(
-    st.tuples(
-        st.lists(items, max_size=12), st.sampled_from(["append", "append", "fail", "reopen"])
-    ),
+    st.tuples(st.lists(items, max_size=12), st.sampled_from(HOW)),
     max_size=10,
 )
 
@@ -90,19 +92,22 @@ def entries_of(batch):
 def play(store, steps):
     store = Failing(store)
     ledger, model = Ledger(store, signer()), Model()
+    other = Ledger(store, signer())
     ledger.append([node.enrolment() for node in NODES])
     for batch, how in steps:
         if how == "reopen":
             ledger = Ledger(store, signer())
-        before = (ledger.size, ledger.root())
+        if how == "other writer":
+            ledger, other = other, ledger
+        before = store.head()
         if how == "fail" and any(isinstance(item, int) for item in batch):
             store.broken = True
             with pytest.raises(StoreError, match="no"):
                 ledger.append(entries_of(batch))
             store.broken = False
-            assert (ledger.size, ledger.root()) == before
+            assert store.head() == before
         assert ledger.append(entries_of(batch)) == model.append(batch)
-        assert ledger.size == model.size
+        assert store.head().size == model.size
     report = audit_report(store, signer().verifier, EvidenceChecks().checks)
     assert report.sound, [finding.line() for finding in report.findings]
 
@@ -118,3 +123,21 @@ def test_memory_store_follows_the_model(steps):
 def test_sqlite_store_follows_the_model(steps):
     with tempfile.TemporaryDirectory() as folder, SqliteStore(Path(folder) / "l.sqlite") as store:
         play(store, steps)
+
+
+def play_in_a_schema(steps):
+    with own_schema() as url, PostgresqlStore(url) as store:
+        play(store, steps)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(batches)
+def test_postgresql_store_follows_the_model(steps):
+    play_in_a_schema(steps)
+
+
+@pytest.mark.long
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(batches)
+def test_postgresql_store_follows_the_model_two_hundred_times(steps):
+    play_in_a_schema(steps)

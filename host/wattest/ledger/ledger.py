@@ -85,7 +85,7 @@ class Ledger:
 
     @property
     def size(self) -> int:
-        """Number of entries."""
+        """Number of entries when this object last appended or looked."""
         return self._current().size
 
     def root(self) -> bytes:
