@@ -19,7 +19,7 @@ from wattest.evidence.verdict import RuleBroken
 
 ARCHIVE_BYTES_MAX: Final = 64 << 20
 UNPACKED_BYTES_MAX: Final = 128 << 20
-MEMBERS_MAX: Final = 64
+MEMBERS_MAX: Final = 1_024
 NAME_BYTES_MAX: Final = 64
 FIRST_MEMBER: Final = "manifest.json"
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from wattest.evidence.verdict import RuleBroken
 
 FORMAT: Final = "wattest-bundle/1"
-GENERATIONS_MAX: Final = 16
+GENERATIONS_MAX: Final = 400
 WHOLE_MAX: Final = 2**53 - 1
 """Largest integer of a manifest: what every JSON reader keeps exactly."""
 

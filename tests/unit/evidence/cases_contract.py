@@ -201,6 +201,9 @@ def _statements(forge: Forge) -> Iterator[Mutant]:
     wrong.about(period=(PERIOD[0] + HOUR_MS, PERIOD[1] + HOUR_MS))
     yield _made("a manifest of another period", wrong, 10, "generations")
     wrong = forge.copy()
+    wrong.about(generations=401)
+    yield _made("a manifest of 401 generations", wrong, 1, "manifest")
+    wrong = forge.copy()
     wrong.about(generations=1)
     wrong.cutoffs = wrong.cutoffs[:1]
     yield _made("a manifest of fewer generations", wrong, 10, "generations")

@@ -160,6 +160,20 @@ def relay(meter: Meter, minute: int, closed: int) -> bytes:
     return meter.seal(at, 2, _17={1: RELAY, 2: closed}, _10=meter.seq[2] + 1)
 
 
+def test_many_generations_of_a_statement_go_into_one_bundle() -> None:
+    bench = Bench()
+    lamp = Meter(1, "lamp")
+    bench.log_terms(plain_terms())
+    bench.enrol(lamp.enrolment())
+    bench.add(*lamp.readings([-1]))
+    for generation, reading in enumerate(lamp.readings(range(1, 41)), 1):
+        bench.add(reading)
+        bench.settle(CONTRACT, *PERIOD, generation=generation)
+    data = bench.bundle(CONTRACT)
+    assert len(places(data, EntryKind.STATEMENT)) == 40
+    assert verdict_of(data, log_key=bench.log).passed
+
+
 def test_retirement_and_renewal_of_a_key_go_in() -> None:
     bench = Bench()
     lamp, heir = Meter(1, "lamp"), Meter(2, "lamp")

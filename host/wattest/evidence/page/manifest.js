@@ -3,7 +3,7 @@
 import { fail, sameBytes, textOf, utf8 } from "./bytes.js";
 
 const FORMAT = "wattest-bundle/1";
-const GENERATIONS_MAX = 16;
+const GENERATIONS_MAX = 400;
 const HALF = /[\ud800-\udfff]/u;
 export const OPTIONAL = ["README.txt", "statement.html", "verify.html"];
 
