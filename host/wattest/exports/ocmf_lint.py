@@ -120,8 +120,8 @@ def lint_ocmf(items: Sequence[OcmfItem]) -> LintReport:
     """Check texts, each by itself and all of them together."""
     texts = tuple(_text(number, item) for number, item in enumerate(items, 1))
     together: list[OcmfFinding] = []
-    whole = [text for text in texts if text.ocmf is not None]
-    for where, message in page_faults([text.ocmf for text in whole if text.ocmf]):
+    keyed = [(text.ocmf, item.spki) for text, item in zip(texts, items, strict=True) if text.ocmf]
+    for where, message in page_faults(keyed):
         together.append(OcmfFinding(rule=RULES[36], where=where, message=message))
     groups: dict[str, list[tuple[OcmfItem, LintedText]]] = {}
     for item, text in zip(items, texts, strict=True):

@@ -1,6 +1,6 @@
 """The pages of many OCMF texts: which are missing, and which stand twice.
 
-Pages count for each signer by themselves: its gateway, its meter, its letter.
+Pages count for each signer by themselves: its key, its gateway, its meter, its letter.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from wattest.exports.ocmf import Ocmf
 _NAMED_MAX = 20
 
 
-def page_faults(texts: Sequence[Ocmf]) -> Iterator[tuple[str, str]]:
+def page_faults(texts: Sequence[tuple[Ocmf, bytes | None]]) -> Iterator[tuple[str, str]]:
     """Yield where and what is wrong with the pages of these texts, in any order of theirs.
 
     Nothing can be said about pages before the first and after the last that is there.
+
+    Args:
+        texts: each with the key it was checked with, or None.
     """
-    seen: dict[tuple[str, str, str], dict[int, list[str]]] = {}
-    for text in texts:
+    seen: dict[tuple[str, str, str, bytes], dict[int, list[str]]] = {}
+    for text, spki in texts:
         page = text.page
         if page is None:
             continue
-        signer = (str(text.payload.get("GS") or ""), str(text.payload.get("MS") or ""), page[0])
+        gateway, serial = (str(text.payload.get(key) or "") for key in ("GS", "MS"))
+        signer = (gateway, serial, page[0], spki or b"")
         seen.setdefault(signer, {}).setdefault(page[1], []).append(text.payload_text)
-    for (gateway, serial, letter), pages in sorted(seen.items()):
+    for (gateway, serial, letter, _), pages in sorted(seen.items()):
         where = f"meter {serial}" + (f", gateway {gateway}" if gateway else "")
         for number, payloads in sorted(pages.items()):
             if len(payloads) > 1:

@@ -16,10 +16,8 @@ from wattest.settlement.reading import INPUT_NAMES, MeteringNode, SettlementRead
 from wattest.settlement.statement import Cutoff, Statement
 from wattest.settlement.templates import PayPerUse
 from wattest.settlement.terms import Terms, Window
-from wattest.wire.record import Ctx, Record
+from wattest.wire.record import SESSION_SIGNATURE, Ctx, Record
 
-SIGNATURE_KEY = 25
-"""Body key of the node's signature over the session's OCMF text."""
 END_REASONS = "ELRAP"
 _SIGNATURE_BYTES = 64
 
@@ -53,7 +51,7 @@ class Session:
     @property
     def signature(self) -> bytes | None:
         """The node's signature of its OCMF text, r and s, 64 bytes; None if there is none."""
-        value = dict(self.end.extra_body).get(SIGNATURE_KEY)
+        value = dict(self.end.extra_body).get(SESSION_SIGNATURE)
         return value if isinstance(value, bytes) and len(value) == _SIGNATURE_BYTES else None
 
     @property

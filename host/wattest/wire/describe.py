@@ -15,6 +15,7 @@ from wattest.wire.record import (
     OBIS_IMPORT,
     OBIS_POWER,
     OBIS_USE,
+    SESSION_SIGNATURE,
     ZERO_DIGEST,
     Ctx,
     Event,
@@ -25,7 +26,10 @@ from wattest.wire.record import (
 from wattest.wire.record_schema import EVENTS
 
 _HEX_COLUMNS = 16
-_ELEMENT_KEY = 24
+_EXTENSIONS = {
+    24: ("element", "has the key, says the node"),
+    SESSION_SIGNATURE: ("session", "signature of the OCMF text of the session"),
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNITS: Final = {
@@ -224,11 +228,13 @@ def _optional_lines(record: Record) -> list[Line]:
         if boot.software_name is not None:
             versions = ", ".join(boot.software_versions or ())
             lines.append(Line(label="software", value=boot.software_name, note=versions))
-    unknown = [*record.extra_claims, *record.extra_body]
-    element = dict(record.extra_body).get(_ELEMENT_KEY)
-    if isinstance(element, bytes):
-        lines.append(Line(label="element", value=element.hex(), note="has the key, says the node"))
-        unknown.remove((_ELEMENT_KEY, element))
+    unknown = [*record.extra_claims]
+    for key, value in record.extra_body:
+        if key in _EXTENSIONS and isinstance(value, bytes):
+            label, note = _EXTENSIONS[key]
+            lines.append(Line(label=label, value=value.hex(), note=note))
+        else:
+            unknown.append((key, value))
     lines += [
         Line(label=f"key {key}", value=repr(value), note="not known") for key, value in unknown
     ]

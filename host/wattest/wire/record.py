@@ -27,6 +27,8 @@ UNIT_WATT: Final = 27
 UNIT_WATTHOUR: Final = 30
 
 RECORD_BYTES_MAX: Final = 1024
+SESSION_SIGNATURE: Final = 25
+"""Body key of the node's signature over the OCMF text of the session that a record ends."""
 ZERO_DIGEST: Final = bytes(32)
 
 
