@@ -33,11 +33,26 @@ def evidence_section(
     if not line.get("usage"):
         return
     yield f'<h3 id="{esc(identity)}-evidence">Evidence for {esc(line["code"])}</h3>'
+    same = _same_before(placed, line)
+    if same is not None:
+        link = tag("a", f"that of {same}", href=f"#s{placed.index}-{same}-evidence")
+        yield raw("p", f"The same as {link}: both count the same quantity of the same assets.")
+        return
     chart = usage_chart(placed, line)
     if chart is not None:
         yield raw("figure", f"{svg(chart)}\n{tag('figcaption', chart.title)}")
     for usage in line["usage"]:
         yield from _asset(placed, line, usage, identity)
+
+
+def _same_before(placed: PlacedStatement, line: Mapping[str, Any]) -> str | None:
+    """Return the code of an earlier line that rests on the same evidence."""
+    for earlier in placed.document["lines"]:
+        if earlier is line:
+            return None
+        if earlier.get("usage") == line["usage"] and earlier["quantity"] == line["quantity"]:
+            return str(earlier["code"])
+    return None
 
 
 def _asset(

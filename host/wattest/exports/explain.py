@@ -9,9 +9,10 @@ from typing import Any
 
 from wattest.exports import explain_rules as rules
 from wattest.exports.explain_cost import life_cycle_words, period_cost
-from wattest.exports.explain_curves import UsageStudy, said_of, study
+from wattest.exports.explain_curves import UsageStudy, study
 from wattest.exports.explain_lines import Setting, line_sentences
 from wattest.exports.explain_prices import Bill
+from wattest.exports.explain_said import said_of
 from wattest.exports.explain_usage import Model
 from wattest.exports.part_words import part_words
 from wattest.exports.words import amount, listed, number

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 
 from wattest.exports.chart import Chart, Curve, Mark, Point
 from wattest.exports.explain_prices import Bill
+from wattest.exports.explain_sampler import Crossing, Jump, Sampler, Turn
 from wattest.exports.explain_usage import (
     AVAILABILITY,
     Driver,
@@ -17,55 +17,11 @@ from wattest.exports.explain_usage import (
     grid,
     window_terms,
 )
-from wattest.exports.words import amount, number
-from wattest.exports.words import price as price_words
+from wattest.exports.words import price
 from wattest.settlement.flags import Flag
 
 _CURVES_MAX = 4
-_CLIFF_MINOR = 2
 _DOUBLINGS_MAX = 24
-_BOUNDS = {
-    Flag.MINIMUM: "least amount",
-    Flag.MAXIMUM: "largest amount",
-    Flag.CREDIT_CAP: "largest reduction",
-}
-
-Money = Callable[[Bill], int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jump:
-    """A cliff: one count more of usage, and the amount is another one."""
-
-    at: Fraction
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A bound of a line begins or ends to hold here."""
-
-    at: Fraction
-    code: str
-    flag: Flag
-    begins: bool
-    minor: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
-    """A break-even point.
-
-    Args:
-        at: units of the axis; from here on.
-        minor: the amount there.
-        upwards: what is compared is at least the level from here on; else below it.
-    """
-
-    at: Fraction
-    minor: int
-    upwards: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +70,7 @@ def study(
     """
     driver = _far_enough(model, driver, cost_minor)
     scale = 10**model.terms.scale
-    sampler = _Sampler(model, driver)
+    sampler = Sampler(model, driver)
     places, jumps = sampler.places()
     turns = tuple(sampler.turns(places))
     places = sorted({*places, *(turn.at for turn in turns)})
@@ -124,26 +80,12 @@ def study(
         level = cost_minor
         seller = tuple(sampler.crossings(places, lambda at: sampler.net(at) - level, sampler.net))
     if elsewhere is not None:
-        price = elsewhere * scale
+        level_price = elsewhere * scale
         buyer = tuple(
-            sampler.crossings(places, lambda at: price * at - sampler.paid(at), sampler.paid)
+            sampler.crossings(places, lambda at: level_price * at - sampler.paid(at), sampler.paid)
         )
-    curves = [
-        _curve("buyer pays", places, jumps, sampler.paid, (driver, scale)),
-        _curve("seller receives", places, jumps, sampler.net, (driver, scale)),
-    ]
-    if curves[0].points == curves[1].points:
-        curves = [replace(curves[0], label="buyer pays, seller receives")]
-    level_ends = (driver.begin, driver.end)
-    if cost_minor is not None:
-        cost = Fraction(cost_minor, scale)
-        points = tuple((at, cost) for at in level_ends)
-        curves.append(Curve(label="seller's cost of a period", points=points))
-    if elsewhere is not None:
-        points = tuple((at, elsewhere * at) for at in level_ends)
-        each = price_words(elsewhere, model.terms.scale, model.terms.currency)
-        label = f"buyer elsewhere, {each} a {driver.unit or 'unit'}"
-        curves.append(Curve(label=label, points=points))
+    curves = _curves(model, driver, sampler, (places, jumps))
+    curves += _levels(model, driver, cost_minor, elsewhere)
     curves += list(_windows(model, driver))[: _CURVES_MAX - len(curves)]
     marks = [
         Mark(at=(crossing.at, Fraction(crossing.minor, scale)), label=str(number_))
@@ -172,119 +114,38 @@ def study(
     )
 
 
-class _Sampler:
-    """Prices at places of one axis, each place once."""
+def _curves(
+    model: Model,
+    driver: Driver,
+    sampler: Sampler,
+    found: tuple[Sequence[Fraction], Sequence[Jump]],
+) -> list[Curve]:
+    """Return what the buyer pays and what the seller receives; one curve where they agree."""
+    axis = (driver, 10**model.terms.scale)
+    curves = [
+        _curve("buyer pays", *found, sampler.paid, axis),
+        _curve("seller receives", *found, sampler.net, axis),
+    ]
+    if curves[0].points == curves[1].points:
+        return [replace(curves[0], label="buyer pays, seller receives")]
+    return curves
 
-    def __init__(self, model: Model, driver: Driver) -> None:
-        self._model = model
-        self._driver = driver
-        self._bills: dict[Fraction, Bill] = {}
 
-    def bill(self, at: Fraction) -> Bill:
-        if at not in self._bills:
-            self._bills[at] = self._model.bill(self._driver, at)
-        return self._bills[at]
-
-    def paid(self, at: Fraction) -> int:
-        return self._model.paid(self.bill(at))
-
-    def net(self, at: Fraction) -> int:
-        return self._model.net(self.bill(at))
-
-    def places(self) -> tuple[list[Fraction], list[Jump]]:
-        """Return where to price, and the cliffs among them, each at its first count."""
-        even = grid(self._driver)
-        steps = sorted(abs(self.paid(high) - self.paid(low)) for low, high in pairwise(even))
-        usual = steps[len(steps) // 2]
-        found = set(even)
-        jumps = []
-        for low, high in pairwise(even):
-            if abs(self.paid(high) - self.paid(low)) <= usual + _CLIFF_MINOR:
-                continue
-            before, at = self._steepest(low, high)
-            if abs(self.paid(at) - self.paid(before)) > _CLIFF_MINOR:
-                jumps.append(Jump(at=at, before=self.paid(before), after=self.paid(at)))
-                found.add(at)
-        return sorted(found), jumps
-
-    def _steepest(self, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
-        """Halve towards the larger change, down to one count."""
-        return self._halve(
-            low,
-            high,
-            lambda a, middle, b: (
-                abs(self.paid(middle) - self.paid(a)) >= abs(self.paid(b) - self.paid(middle))
-            ),
-        )
-
-    def _halve(
-        self,
-        low: Fraction,
-        high: Fraction,
-        left: Callable[[Fraction, Fraction, Fraction], bool],
-    ) -> tuple[Fraction, Fraction]:
-        base = self._driver.base
-        a, b = int(low * base), int(high * base)
-        while b - a > 1:
-            middle = (a + b) // 2
-            ends = (Fraction(a, base), Fraction(middle, base), Fraction(b, base))
-            if left(*ends):
-                b = middle
-            else:
-                a = middle
-        return Fraction(a, base), Fraction(b, base)
-
-    def turns(self, places: Sequence[Fraction]) -> Iterator[Turn]:
-        """Yield where a bound of a line begins or ends to hold."""
-        for low, high in pairwise(places):
-            for number_, line in enumerate(self.bill(low).lines):
-                after = self.bill(high).lines[number_].flags
-                for flag in sorted(set(line.flags) ^ set(after)):
-                    if flag in _BOUNDS:
-                        yield self._turn(low, high, number_, flag)
-
-    def _turn(self, low: Fraction, high: Fraction, place: int, flag: Flag) -> Turn:
-        def holds(at: Fraction) -> bool:
-            return flag in self.bill(at).lines[place].flags
-
-        first = holds(low)
-        before, at = self._halve(low, high, lambda _a, middle, _b: holds(middle) != first)
-        held = self.bill(before if first else at).lines[place]
-        return Turn(
-            at=before if first else at,
-            code=held.code,
-            flag=flag,
-            begins=not first,
-            minor=held.minor,
-        )
-
-    def crossings(
-        self,
-        places: Sequence[Fraction],
-        excess: Callable[[Fraction], int | Fraction],
-        value: Callable[[Fraction], int],
-    ) -> Iterator[Crossing]:
-        """Yield where ``excess`` goes from below 0 to 0 or more, or back below 0."""
-        for low, high in pairwise(places):
-            first = excess(low) >= 0
-            if (excess(high) >= 0) == first or low == 0 == excess(low):
-                continue
-            at = self._crossing(low, high, excess, first)
-            yield Crossing(at=at, minor=value(at), upwards=not first)
-
-    def _crossing(
-        self,
-        low: Fraction,
-        high: Fraction,
-        excess: Callable[[Fraction], int | Fraction],
-        first: bool,
-    ) -> Fraction:
-        """Return the first count at which ``excess >= 0`` is no longer ``first``."""
-
-        def turned(_low: Fraction, middle: Fraction, _high: Fraction) -> bool:
-            return (excess(middle) >= 0) != first
-
-        return self._halve(low, high, turned)[1]
+def _levels(
+    model: Model, driver: Driver, cost_minor: int | None, elsewhere: Fraction | None
+) -> list[Curve]:
+    """Return what the amounts are compared with."""
+    curves = []
+    if cost_minor is not None:
+        cost = Fraction(cost_minor, 10**model.terms.scale)
+        points = tuple((at, cost) for at in (driver.begin, driver.end))
+        curves.append(Curve(label="seller's cost of a period", points=points))
+    if elsewhere is not None:
+        points = tuple((at, elsewhere * at) for at in (driver.begin, driver.end))
+        each = price(elsewhere, model.terms.scale, model.terms.currency)
+        label = f"buyer elsewhere, {each} a {driver.unit or 'unit'}"
+        curves.append(Curve(label=label, points=points))
+    return curves
 
 
 def _curve(
@@ -339,61 +200,3 @@ def _far_enough(model: Model, driver: Driver, cost_minor: int | None) -> Driver:
 
 def _is_capped(bill: Bill) -> bool:
     return any(flag is Flag.MAXIMUM for line in bill.lines for flag in line.flags)
-
-
-def said_of(model: Model, found: UsageStudy) -> Iterator[str]:
-    """Say what the picture shows: floors, caps, cliffs, break-even points."""
-    terms, driver = model.terms, found.driver
-
-    def money(minor: int) -> str:
-        return amount(minor, terms.scale, terms.currency)
-
-    def place(at: Fraction) -> str:
-        return f"{number(at, 3)} {driver.unit}".strip()
-
-    for turn in found.turns:
-        bound = _BOUNDS[turn.flag]
-        where = "From" if turn.begins else "Up to"
-        yield (
-            f"{where} {place(turn.at)} the {bound} of {turn.code!r} holds: {money(turn.minor)}."
-        )
-    for jump in found.jumps:
-        yield (
-            f"At {place(jump.at)} there is a cliff: just below the buyer pays "
-            f"{money(jump.before)}, from there on {money(jump.after)}."
-        )
-    yield from _said_seller(found, money, place)
-    yield from _said_buyer(found, money, place)
-
-
-def _said_seller(
-    found: UsageStudy, money: Callable[[int], str], place: Callable[[Fraction], str]
-) -> Iterator[str]:
-    if found.cost_minor is None:
-        return
-    cost = money(found.cost_minor)
-    for number_, crossing in enumerate(found.seller, 1):
-        at = place(crossing.at)
-        if crossing.upwards:
-            said = f"The seller breaks even at {at}: from there on its cost of {cost} is met"
-        else:
-            said = f"From {at} on the seller no longer meets its cost of {cost}"
-        yield f"{said} (point {number_})."
-    if not found.seller and found.seller_begins:
-        yield f"The seller meets its cost of {cost} everywhere in the chart."
-    elif not found.seller:
-        yield f"The seller meets its cost of {cost} nowhere in the chart."
-
-
-def _said_buyer(
-    found: UsageStudy, money: Callable[[int], str], place: Callable[[Fraction], str]
-) -> Iterator[str]:
-    for number_, crossing in enumerate(found.buyer, len(found.seller) + 1):
-        side = "no more than" if crossing.upwards else "more than"
-        yield (
-            f"The buyer breaks even at {place(crossing.at)}: from there on this contract costs "
-            f"{side} elsewhere (point {number_}, {money(crossing.minor)})."
-        )
-    if found.elsewhere is not None and not found.buyer:
-        side = "no more than" if found.buyer_ends else "more than"
-        yield f"For the buyer this contract costs {side} elsewhere at any usage shown."

@@ -155,7 +155,7 @@ def late(model: Model) -> Iterator[str]:
     )
     driver = _metered(model)
     if driver is None:
-        yield "Here nothing depends on readings, so late ones change nothing."
+        yield from _late_availability(model)
         return
     more = _share(driver, 10)
     before, now = _paid(model, driver, driver.example), _paid(model, driver, driver.example + more)
@@ -164,6 +164,29 @@ def late(model: Model) -> Iterator[str]:
         f"{_said(driver, more)} arrive late. The new total is {_money(model, now)}, so "
         f"{_money(model, now - before)} more is due."
     )
+
+
+def _late_availability(model: Model) -> Iterator[str]:
+    found = _around(model)
+    if found is None:
+        yield "Here nothing depends on readings, so late ones change nothing."
+        return
+    (poor, less), (good, more) = found
+    yield (
+        f"For example: by the readings so far the assets were up {number(poor)} % of the time, "
+        f"which was billed with {_money(model, less)}; with late ones it is {number(good)} %. The "
+        f"new total is {_money(model, more)}, so {_money(model, more - less)} more is due."
+    )
+
+
+def _around(model: Model) -> tuple[tuple[Fraction, int], tuple[Fraction, int]] | None:
+    """Return availability and total just below and just above the best band, if there is one."""
+    driver = next((d for d in model.drivers if d.name == AVAILABILITY), None)
+    if driver is None or not driver.thresholds:
+        return None
+    at = driver.thresholds[-1]
+    low, high = at - Fraction(1, 2), at + Fraction(1, 2)
+    return (low, _paid(model, driver, low)), (high, _paid(model, driver, high))
 
 
 def disputes(model: Model) -> Iterator[str]:
@@ -183,6 +206,14 @@ def disputes(model: Model) -> Iterator[str]:
     )
     driver = _metered(model)
     if driver is None:
+        found = _around(model)
+        if found is not None:
+            (poor, less), (good, more) = found
+            yield (
+                f"For example: if it is disputed whether the assets were up {number(poor)} % or "
+                f"{number(good)} % of the time, {_money(model, less)} is due at once, "
+                f"{_money(model, more - less)} is held."
+            )
         return
     part = _share(driver, 10)
     amounts = sorted(

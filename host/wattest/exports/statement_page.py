@@ -22,6 +22,7 @@ from wattest.settlement.render import NOTES
 from wattest.settlement.statement import State
 
 _NODE_REASON = re.compile(r"node ([0-9a-f]{16}) (.+)")
+_STRETCHES_MAX = 40
 _STATES = {
     State.PROVISIONAL: "provisional: readings for an end of the period have not come in yet",
     State.COMPLETE: "complete: readings cover the period; late ones may still change it",
@@ -177,6 +178,21 @@ def _availability(placed: PlacedStatement) -> Iterator[str]:
     yield tag("p", f"The assets were up {percent(parse_exact(found['value']))} of the time.")
     yield table(("Asset", "Up", "Down", "Not known", "Maintenance"), rows)
     yield "</section>"
+    stretches = [
+        (start, end, asset["asset"], what)
+        for asset in found["assets"]
+        for what in ("down", "unknown")
+        for start, end in asset[what]
+    ]
+    items = [
+        f"{asset}: {'not known' if what == 'unknown' else what} from "
+        f"{instant(start, placed.zone)} to {instant(end, placed.zone)}, {span(end - start)}"
+        for start, end, asset, what in sorted(stretches)[:_STRETCHES_MAX]
+    ]
+    if len(stretches) > _STRETCHES_MAX:
+        items.append(f"and {len(stretches) - _STRETCHES_MAX:,} more, in the statement itself")
+    if items:
+        yield raw("ul", "".join(tag("li", item) for item in items), class_="small")
 
 
 def _line(placed: PlacedStatement, line: Mapping[str, Any]) -> Iterator[str]:
@@ -208,6 +224,17 @@ def _sum_table(placed: PlacedStatement, line: Mapping[str, Any], identity: str) 
     lead = f"{bound[0].upper()}{bound[1:]}. " if bound else ""
     said = _money(document, line["amount"])
     yield tag("p", f"{lead}Exactly {number(exact, 9)}, rounded ({rounding}): {said}.")
+    if line.get("estimated"):
+        share = number(Fraction(line["estimated"], line["base_per_unit"]))
+        yield tag("p", f"Of the quantity, {share} {line['unit']} are estimated, not metered.")
+    for estimate in line.get("logged", ()):
+        granted = number(Fraction(estimate["granted"], line["base_per_unit"]))
+        start, end = (instant(time_ms, placed.zone) for time_ms in estimate["window"])
+        said = f"{granted} {line['unit']} of {estimate['asset']} from {start} to {end}"
+        yield tag("p", f"Estimate of entry {estimate['index']}: {said}.", class_="small")
+    if "recognised" in line:
+        said = _money(document, line["recognised"])
+        yield tag("p", f"The books recognise {said} of it in this period.")
     if "metric" in line:
         yield tag("p", f"Measure of performance: {percent(parse_exact(line['metric']))}.")
     if line["payer"] != document["buyer"]:

@@ -150,3 +150,56 @@ def test_chart_shows_what_was_metered_and_shades_what_was_not() -> None:
 def test_statements_of_several_periods_are_several_sheets() -> None:
     reader = read(statement_page([placed(), placed(index=900)]))
     assert [name for name in reader.ids if re.fullmatch(r"s\d+", name)] == ["s800", "s900"]
+
+
+def test_line_that_rests_on_the_same_readings_refers_to_them() -> None:
+    base = placed()
+    document = changed_line(base, "energy")
+    twin = dict(document["lines"][1], code="shortfall")
+    page = statement_page([placed(**document | {"lines": [*document["lines"], twin]})])
+    assert page.count("<polyline") == 1
+    assert '<a href="#s800-energy-evidence">that of energy</a>' in page
+    read(page)
+
+
+def test_availability_shows_when_assets_were_down_and_when_nobody_knows() -> None:
+    asset = {
+        "asset": "turbine-1",
+        "base": 743 * HOUR_MS,
+        "excluded": HOUR_MS,
+        "up": 740 * HOUR_MS,
+        "down": [[MARCH_MS, MARCH_MS + 2 * HOUR_MS]],
+        "unknown": [[MARCH_MS + 3 * HOUR_MS, MARCH_MS + 4 * HOUR_MS]],
+    }
+    found = {"value": "370/371", "left_out": "0", "base": 1, "up": 1, "down": 0, "unknown": 0}
+    text = read(statement_page([placed(availability=found | {"assets": [asset]})])).text
+    assert "The assets were up ≈ 99.73 % of the time." in text
+    assert (
+        "turbine-1: down from 1 March 2026, 00:00 +01:00 to 1 March 2026, 02:00 +01:00, 2 hours"
+    ) in text
+    assert "not known from 1 March 2026, 03:00 +01:00" in text
+
+
+def test_commission_is_what_the_seller_pays_and_no_part_of_the_total() -> None:
+    base = placed()
+    document = changed_line(base, "energy")
+    fee = {
+        "code": "fee",
+        "template": "COMMISSION",
+        "parts": [
+            {"window": "", "tier": 0, "quantity": "5100", "price": "0.025", "amount": "255/2"}
+        ],
+        "exact": "255/2",
+        "amount": 12_750,
+        "payer": "windpark-nord",
+        "payees": [["broker-7", 12_750]],
+        "flags": [],
+    }
+    split = [["windpark-nord", 114_839], ["broker-7", 12_750]]
+    shown = placed(**document | {"payouts": split})
+    shown.document["lines"].append(fee)
+    text = read(statement_page([shown])).text
+    assert "Out of this windpark-nord pays:" in text
+    assert "2.5 % of 5,100.00 EUR" in text
+    assert "windpark-nord pays this to broker-7 127.50 EUR." in text
+    assert "Total1,275.89 EUR" in text

@@ -8,6 +8,7 @@ from typing import Any
 
 from wattest.errors import DecodeError, SettlementError
 from wattest.exports.placed import EvidenceRecord, PlacedStatement, record_indexes
+from wattest.exports.statement_form import check_form
 from wattest.ledger import EntryKind, LedgerView, RecordFacts
 from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement import read_statement, terms_from_cbor
@@ -47,21 +48,22 @@ def _placed(
     view.prove_inclusion(index).verify(view.root())
     newest = view.checkpoint()
     try:
-        return PlacedStatement(
-            index=index,
-            document=document,
-            zone=zones.get(document["terms"], "UTC"),
-            records={
-                at: record
-                for at in sorted(set(record_indexes(document)))
-                if (record := _record(view, at)) is not None
-            },
-            series=_series(view, document),
-            origin="" if newest is None else newest.checkpoint.origin,
-            folder=str(path),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise SettlementError(f"entry {index}: a statement of the known form expected") from exc
+        check_form(document)
+    except SettlementError as exc:
+        raise SettlementError(f"entry {index}: {exc}") from exc
+    return PlacedStatement(
+        index=index,
+        document=document,
+        zone=zones.get(document["terms"], "UTC"),
+        records={
+            at: record
+            for at in sorted(set(record_indexes(document)))
+            if (record := _record(view, at)) is not None
+        },
+        series=_series(view, document),
+        origin="" if newest is None else newest.checkpoint.origin,
+        folder=str(path),
+    )
 
 
 def _zone(body: bytes) -> str:
@@ -73,7 +75,9 @@ def _zone(body: bytes) -> str:
 
 
 def _record(view: LedgerView, index: int) -> EvidenceRecord | None:
-    """Return the record at an entry, or None if another thing lies there."""
+    """Return the record at an entry, or None if another thing or nothing lies there."""
+    if not 0 <= index < view.size:
+        return None
     view.prove_inclusion(index).verify(view.root())
     entry = view.entry(index)
     try:
