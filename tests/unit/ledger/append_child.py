@@ -1,8 +1,9 @@
 """A writer to be killed: appends signed records and says so only after they are committed.
 
-Arguments: ledger file or URL, last acknowledged seq, seed. Each line of output is the seq up to which
-everything is committed; a node would take it as its acknowledgement and forget those records. So
-the writer goes on from there, and sends again what was committed but never acknowledged.
+Arguments: ledger file or URL, last acknowledged seq, seed. Each line of output is the seq up to
+which everything is committed; a node would take it as its acknowledgement and forget those
+records. So the writer goes on from there, and sends again what was committed but never
+acknowledged.
 """
 
 import random
