@@ -46,7 +46,7 @@ function draw(form) {
     );
   } catch (error) {
     if (error.rule === undefined) throw error;
-    return `${error.rule}: ${error.message}`;
+    return "refused";
   }
 }
 

@@ -1,23 +1,16 @@
-"""Settlement cases as JSON for the page's engine, with the bytes that the Python engine gives."""
+"""Settlement cases as JSON for the page's engine, and the bytes that the Python engine gives."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from wattest.settlement import (
-    Cutoff,
-    MeteringNode,
-    SettlementReading,
-    Terms,
-    Window,
-    terms_to_cbor,
-)
+from random_contracts import Scene
 
-RUNNER = Path(__file__).resolve().parent / "run_settle.mjs"
+from wattest.errors import SettlementError
+from wattest.settlement import MeteringNode, SettlementReading, settle, terms_to_cbor
+
+REFUSED = "refused"
 
 
 def reading_form(reading: SettlementReading) -> dict[str, Any]:
@@ -50,33 +43,45 @@ def node_form(node: MeteringNode) -> dict[str, Any]:
     }
 
 
-def case_form(
-    terms: Terms,
-    readings: Iterable[SettlementReading],
-    nodes: Iterable[MeteringNode],
-    period: Window,
-    *,
-    cutoff: Cutoff,
-    generation: int = 1,
-    final: bool = False,
-) -> dict[str, Any]:
+def case_form(scene: Scene) -> dict[str, Any]:
     return {
-        "terms": terms_to_cbor(terms).hex(),
-        "readings": [reading_form(reading) for reading in readings],
-        "nodes": [node_form(node) for node in nodes],
-        "period": [str(period.start_ms), str(period.end_ms)],
-        "size": cutoff.size,
-        "root": cutoff.root.hex(),
-        "generation": str(generation),
-        "final": final,
+        "terms": terms_to_cbor(scene.terms).hex(),
+        "readings": [reading_form(reading) for reading in scene.readings],
+        "nodes": [node_form(node) for node in scene.nodes],
+        "period": [str(scene.period.start_ms), str(scene.period.end_ms)],
+        "size": scene.cutoff.size,
+        "root": scene.cutoff.root.hex(),
+        "generation": "1",
+        "final": scene.final,
+        "estimates": [
+            {
+                "asset": each.asset,
+                "quantity": each.quantity,
+                "window": [str(each.start_ms), str(each.end_ms)],
+                "count": str(each.count),
+                "index": each.index,
+            }
+            for each in scene.estimates
+        ],
     }
 
 
-def settle_on_the_page(node: str, cases: list[dict[str, Any]], folder: Path) -> list[str]:
-    """Statements in hexadecimal, or what the page says is wrong, in the order of the cases."""
-    path = folder / "cases.json"
-    path.write_text(json.dumps(cases), encoding="utf-8")
-    done = subprocess.run(
-        [node, str(RUNNER), str(path)], capture_output=True, text=True, check=True, timeout=120
-    )
-    return json.loads(done.stdout)
+def statements(scenes: Iterable[Scene]) -> list[str]:
+    """What the Python engine gives, in hexadecimal."""
+    found = []
+    for scene in scenes:
+        try:
+            drawn = settle(
+                scene.terms,
+                scene.readings,
+                scene.period,
+                nodes=scene.nodes,
+                cutoff=scene.cutoff,
+                final=scene.final,
+                estimates=scene.estimates,
+            )
+        except SettlementError:
+            found.append(REFUSED)
+        else:
+            found.append(drawn.to_cbor().hex())
+    return found
