@@ -10,7 +10,7 @@ from typing import Any
 from wattest.exports import explain_rules as rules
 from wattest.exports.explain_cost import life_cycle_words, period_cost
 from wattest.exports.explain_curves import UsageStudy, study
-from wattest.exports.explain_lines import Setting, line_sentences
+from wattest.exports.explain_lines import KINDS, Setting, line_sentences
 from wattest.exports.explain_prices import Bill
 from wattest.exports.explain_said import said_of
 from wattest.exports.explain_usage import Model
@@ -162,7 +162,7 @@ def _chart(found: UsageStudy, said: tuple[str, ...]) -> dict[str, Any]:
 def _summary(model: Model, setting: Setting) -> str:
     terms = model.terms
     templates = list(dict.fromkeys(line["template"] for line in model.form["line"]))
-    kinds = listed([name.lower().replace("_", " ") for name in templates])
+    kinds = listed([KINDS[name] for name in templates])
     return (
         f"{terms.buyer} pays {terms.seller} once a {setting.period}, in {terms.currency}: {kinds}."
     )

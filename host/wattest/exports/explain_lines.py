@@ -341,6 +341,24 @@ def _percent(text: str) -> str:
     return percent(Fraction(text))
 
 
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "SUBSCRIPTION": "a fixed amount",
+        "PAY_PER_USE": "a price for use",
+        "PAY_FOR_PERFORMANCE": "an amount by performance",
+        "GAIN_SHARE": "an amount by what is gained",
+        "GAIN_SHARE_BONUS": "an amount with a bonus for gains",
+        "LEASE": "a rent",
+        "FREEMIUM": "a price for use above a free volume",
+        "COMMISSION": "a commission",
+        "STARTUP_FEE": "a fee paid once",
+        "LICENCE": "a licence",
+        "ADD_ON": "an addition",
+        "SHORTFALL": "damages for what is missing",
+        "SLA_CREDIT": "a credit for time out of service",
+    }
+)
+"""What a line of each template is, in a few words."""
 SAYERS: Mapping[str, Sayer] = MappingProxyType(
     {
         "SUBSCRIPTION": _subscription,

@@ -15,14 +15,14 @@ from wattest.exports.evidence_page import evidence_section, evidence_table, how_
 from wattest.exports.markup import esc, page, raw, table, tag
 from wattest.exports.part_words import PartWords, part_words
 from wattest.exports.placed import PlacedStatement, bought
-from wattest.exports.words import amount, instant, listed, number, percent, span
+from wattest.exports.words import amount, counted, instant, listed, number, percent, span
 from wattest.settlement import Flag
 from wattest.settlement.money import parse_exact
 from wattest.settlement.render import NOTES
 from wattest.settlement.statement import State
 
 _NODE_REASON = re.compile(r"node ([0-9a-f]{16}) (.+)")
-_STRETCHES_MAX = 40
+_STRETCHES_MAX = 12
 _STATES = {
     State.PROVISIONAL: "provisional: readings for an end of the period have not come in yet",
     State.COMPLETE: "complete: readings cover the period; late ones may still change it",
@@ -178,19 +178,25 @@ def _availability(placed: PlacedStatement) -> Iterator[str]:
     yield tag("p", f"The assets were up {percent(parse_exact(found['value']))} of the time.")
     yield table(("Asset", "Up", "Down", "Not known", "Maintenance"), rows)
     yield "</section>"
-    stretches = [
-        (start, end, asset["asset"], what)
-        for asset in found["assets"]
-        for what in ("down", "unknown")
-        for start, end in asset[what]
-    ]
+    yield from _stretches(placed, found["assets"])
+
+
+def _stretches(placed: PlacedStatement, assets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """List the longest stretches that were down or not known, and sum up the others."""
+    found = sorted(
+        (start - end, start, asset["asset"], said)
+        for asset in assets
+        for key, said in (("down", "down"), ("unknown", "not known"))
+        for start, end in asset[key]
+    )
     items = [
-        f"{asset}: {'not known' if what == 'unknown' else what} from "
-        f"{instant(start, placed.zone)} to {instant(end, placed.zone)}, {span(end - start)}"
-        for start, end, asset, what in sorted(stretches)[:_STRETCHES_MAX]
+        f"{name}: {said} from {instant(start, placed.zone)}, for {span(-minus)}"
+        for minus, start, name, said in found[:_STRETCHES_MAX]
     ]
-    if len(stretches) > _STRETCHES_MAX:
-        items.append(f"and {len(stretches) - _STRETCHES_MAX:,} more, in the statement itself")
+    rest = found[_STRETCHES_MAX:]
+    if rest:
+        together = span(-sum(minus for minus, _, _, _ in rest))
+        items.append(f"{counted(len(rest), 'shorter one')}, {together} together")
     if items:
         yield raw("ul", "".join(tag("li", item) for item in items), class_="small")
 

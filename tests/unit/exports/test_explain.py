@@ -13,7 +13,7 @@ from contract_samples import HEAD, LINES, WIND_SLA, contract, line
 from wattest.data import data_root
 from wattest.exports.explain import Explanation, explain, explanation_json
 from wattest.exports.explain_cost import period_cost
-from wattest.exports.explain_lines import SAYERS
+from wattest.exports.explain_lines import KINDS, SAYERS
 from wattest.exports.explain_page import explanation_page, explanation_text
 from wattest.exports.explain_usage import Model
 from wattest.settlement import parse_terms
@@ -57,7 +57,7 @@ def flat(explanation: Explanation) -> str:
 
 
 def test_every_template_is_said() -> None:
-    assert set(SAYERS) == set(TEMPLATES) == set(LINES)
+    assert set(SAYERS) == set(KINDS) == set(TEMPLATES) == set(LINES)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)

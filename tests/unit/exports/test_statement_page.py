@@ -174,10 +174,19 @@ def test_availability_shows_when_assets_were_down_and_when_nobody_knows() -> Non
     found = {"value": "370/371", "left_out": "0", "base": 1, "up": 1, "down": 0, "unknown": 0}
     text = read(statement_page([placed(availability=found | {"assets": [asset]})])).text
     assert "The assets were up ≈ 99.73 % of the time." in text
-    assert (
-        "turbine-1: down from 1 March 2026, 00:00 +01:00 to 1 March 2026, 02:00 +01:00, 2 hours"
-    ) in text
-    assert "not known from 1 March 2026, 03:00 +01:00" in text
+    assert "turbine-1: down from 1 March 2026, 00:00 +01:00, for 2 hours" in text
+    assert "not known from 1 March 2026, 03:00 +01:00, for 1 hour" in text
+
+
+def test_many_short_stretches_are_summed_up() -> None:
+    down = [
+        [MARCH_MS + number * HOUR_MS, MARCH_MS + number * HOUR_MS + 500] for number in range(30)
+    ]
+    asset = {"asset": "a", "base": 1, "excluded": 0, "up": 1, "down": down, "unknown": []}
+    found = {"value": "1", "left_out": "0", "base": 1, "up": 1, "down": 0, "unknown": 0}
+    text = read(statement_page([placed(availability=found | {"assets": [asset]})])).text
+    assert text.count("a: down from") == 12
+    assert "18 shorter ones, 9 seconds together" in text
 
 
 def test_commission_is_what_the_seller_pays_and_no_part_of_the_total() -> None:
