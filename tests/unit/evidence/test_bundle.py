@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from evidence_bench import EPOCH_MS, MINUTE_MS, Bench, Meter, Signer, witness
@@ -25,6 +26,7 @@ from wattest.evidence.select import subjects_of
 from wattest.evidence.verdict import Outcome, StepDone, Verdict
 from wattest.evidence.verify import verdict_of, verify
 from wattest.ledger import EntryKind
+from wattest.wire.act import Agreement, DisputeAct, ResolutionAct
 from wattest.wire.enrolment import EnrolmentAction
 from wattest.wire.record_reader import parse_record
 
@@ -268,6 +270,45 @@ def test_reading_without_a_time_takes_the_event_along_that_gives_it_one() -> Non
     kinds = [None if r.event is None else int(r.event.kind) for r in records]
     assert kinds == [None, TIME_SET]
     assert verdict_of(data, log_key=scene.bench.log).passed
+
+
+def test_disputes_and_conflicts_of_other_periods_stay_out() -> None:
+    bench = Bench()
+    lamp, cabin = Meter(1, "lamp"), Signer(50)
+    bench.log_terms(plain_terms())
+    bench.enrol(lamp.enrolment())
+    common = {"contract": CONTRACT, "party": "cabin", "time_ms": EPOCH_MS}
+    agreement = Agreement(**common, terms=bench.digest(CONTRACT), public_key=cabin.public_key)
+    bench.append(EntryKind.AGREEMENT, cabin.act(agreement))
+    first = [*lamp.readings(range(-10, 190, 10))]
+    bench.add(*first)
+    for seq in (4, 16):
+        bench.add(second_content(seq))
+    bodies = []
+    for start in (0, 60, 120):
+        begin = EPOCH_MS + start * MINUTE_MS
+        period = (begin, begin + 60 * MINUTE_MS)
+        bench.settle(CONTRACT, *period)
+        act = DisputeAct(**common, period=period, line="energy", window=period, reason="why")
+        bodies.append(cabin.act(act))
+        bench.append(EntryKind.DISPUTE, bodies[-1])
+    for body in bodies:
+        act = ResolutionAct(**common, dispute=sha256(body).digest(), granted=1, text="well")
+        bench.append(EntryKind.RESOLUTION, cabin.act(act))
+    counts = []
+    for place in range(3):
+        data = bench.bundle(CONTRACT, place=place)
+        assert verdict_of(data, log_key=bench.log).passed
+        kinds = (EntryKind.FINDING, EntryKind.DISPUTE, EntryKind.RESOLUTION, EntryKind.AGREEMENT)
+        counts.append([len(places(data, kind)) for kind in kinds])
+    assert counts == [[1, 2, 1, 1], [0, 1, 1, 1], [1, 2, 1, 1]]
+
+
+def second_content(seq: int) -> bytes:
+    """Return another reading of the lamp under a number it used before."""
+    twin = Meter(1, "lamp")
+    twin.seq[0] = seq - 1
+    return twin.seal(EPOCH_MS + (seq * 10 - 20) * MINUTE_MS + 1)
 
 
 def test_sessions_are_found_by_what_began_them() -> None:

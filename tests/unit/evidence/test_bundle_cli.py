@@ -180,7 +180,13 @@ def test_bundle_goes_only_where_a_file_can_go(
     text = said(capsys, "bundle", signed, "-o", str(tmp_path / "no" / "x.zip"), code=3)
     assert "cannot be written" in text
     assert "no such folder" in said(capsys, "bundle", "nowhere", "-o", "x.zip", code=2)
-    assert "already" not in said(capsys, "bundle", signed, "-o", str(tmp_path / "x.zip"))
+    ledger = RunDir(Path(signed)).ledger
+    before = ledger.read_bytes()
+    assert "is no bundle" in said(capsys, "bundle", signed, "-o", str(ledger), code=2)
+    assert ledger.read_bytes() == before
+    assert "cannot be replaced" in said(capsys, "bundle", signed, "-o", str(tmp_path), code=2)
+    for _ in range(2):
+        said(capsys, "bundle", signed, "-o", str(tmp_path / "x.zip"))
 
 
 def test_bundle_that_would_not_hold_is_not_written(

@@ -28,6 +28,7 @@ from wattest.store import SqliteStore
 MAKER = f"wattest {__version__}"
 STATEMENT_PAGE = "statement.html"
 _SHOWN_MAX = 12
+_ZIP_START = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,7 @@ def _maker(folder: Path) -> Iterator[BundleMaker]:
 
 def _write(out: Path, data: bytes, about: str) -> Made:
     """Write what holds: a bundle that its own verification refuses helps nobody."""
+    _check_place(out)
     verdict = verdict_of(data)
     if not verdict.passed:
         raise VerificationError(
@@ -155,6 +157,19 @@ def _write(out: Path, data: bytes, about: str) -> Made:
         )
     write_whole(out, data)
     return Made(path=out, size=len(data), verdict=verdict, about=about)
+
+
+def _check_place(out: Path) -> None:
+    """Refuse to replace anything but a bundle: the ledger lies in the next folder."""
+    try:
+        with out.open("rb") as file:
+            begin = file.read(len(_ZIP_START))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"cannot be replaced: {error.strerror}", path=str(out)) from error
+    if begin not in {_ZIP_START, b""}:
+        raise ConfigError("is there and is no bundle", path=str(out), hint="name another file")
 
 
 def _verifier(*, page: bool) -> dict[str, bytes]:
