@@ -73,6 +73,7 @@ def _document(view: AccountsView, contract: ContractAccount) -> dict[str, Any]:
     from wattest.settlement.period import format_instant
     from wattest.settlement.postings import held_for
 
+    late = view.fold.evidence.late_final(contract)
     terms = contract.terms_now
     money = _Money(terms.scale)
     return {
@@ -98,6 +99,7 @@ def _document(view: AccountsView, contract: ContractAccount) -> dict[str, Any]:
                 "end": format_instant(status.period.end_ms),
                 "state": status.state.value,
                 "generation": status.generation,
+                "late": late.get(status.period.start_ms, 0),
                 "due": format_instant(status.cutoff_ms),
                 "final": format_instant(status.final_ms),
             }
@@ -151,7 +153,7 @@ def _print(document: dict[str, Any]) -> None:
     )
     for title, key, names, left in (
         ("accounts", "balances", ("account", "posted", "pending_out", "pending_in"), 1),
-        ("periods", "periods", ("start", "end", "state", "generation"), 3),
+        ("periods", "periods", ("start", "end", "state", "generation", "late"), 3),
         ("disputes", "disputes", ("entry", "party", "state", "held"), 3),
         (
             "transfers",

@@ -27,10 +27,11 @@ from wattest.settlement import (
     terms_to_cbor,
 )
 from wattest.settlement.lifecycle import due_periods, final_ms, in_force
+from wattest.settlement.period import previous_periods
 from wattest.verify import Enrolment
 from wattest.wire import Record
 
-_PLACES = ("cutoff", "generation")
+_PLACES = ("cutoff", "generation", "opening")
 _INDEX = "index"
 
 
@@ -173,8 +174,9 @@ class Settler:
             (terms, period, final_ms(terms, period) <= now_ms)
             for terms in self._contracts
             if wants(terms.contract) and self._has_nodes(terms)
-            for period in due_periods(terms, start_ms=self._start_ms, now_ms=now_ms)
-            if period.start_ms < self._end_ms
+            for period in due_periods(
+                terms, start_ms=self._start_ms, end_ms=self._end_ms, now_ms=now_ms
+            )
         ]
         return self._log(ledger, wanted, cutoff)
 
@@ -237,16 +239,31 @@ class Settler:
             terms = self._terms[known.terms]
         nodes = [node for node in self._nodes.values() if node.asset in terms.assets]
         readings = [reading for node in nodes for reading in self._books[node.kid].readings()]
-        return settle(
-            terms,
-            readings,
-            period,
-            nodes=nodes,
-            cutoff=cutoff,
-            generation=1 if known is None else known.generation + 1,
-            final=final,
-            estimates=self._estimates,
-        )
+
+        def drawn(opening: int | None) -> Statement:
+            return settle(
+                terms,
+                readings,
+                period,
+                nodes=nodes,
+                cutoff=cutoff,
+                generation=1 if known is None else known.generation + 1,
+                final=final,
+                estimates=self._estimates,
+                opening=opening,
+            )
+
+        plain, opening = drawn(None), self._opening(terms, period)
+        frozen = plain if opening is None else drawn(opening)
+        return plain if frozen.economic_digest == plain.economic_digest else frozen
+
+    def _opening(self, terms: Terms, period: Window) -> int | None:
+        """Return what was known when the period before became final, if it is."""
+        for before in previous_periods(terms, period, 1):
+            known = self._logged.get((terms.contract, before.start_ms))
+            if known is not None and known.final:
+                return known.cutoff.size
+        return None
 
 
 def _says(document: Mapping[str, Any]) -> Any:

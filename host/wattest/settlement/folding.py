@@ -250,13 +250,28 @@ class LoggedEvidence:
 
     def arrived_late(self, terms: Terms, window: Window, size: int) -> bool:
         """Whether a record of the contract's assets in the window was logged at ``size`` on."""
+        return self._late(terms, window, size) > 0
+
+    def late_final(self, contract: ContractAccount) -> dict[int, int]:
+        """Return how many records came too late for a final statement, by the period's begin.
+
+        They are kept as evidence and move no money; a dispute may rest on them.
+        """
+        counts = {
+            start: self._late(contract.terms[account.terms], account.period, account.size)
+            for start, account in contract.periods.items()
+            if account.final is not None
+        }
+        return {start: count for start, count in counts.items() if count}
+
+    def _late(self, terms: Terms, window: Window, size: int) -> int:
         kids = {node.kid for node in self._nodes if node.asset in terms.assets}
-        return any(
-            index >= size
-            and record.kid in kids
+        later = (parse_record(body) for index, body in self._records if index >= size)
+        return sum(
+            record.kid in kids
             and record.time_ms is not None
             and window.start_ms <= record.time_ms < window.end_ms
-            for index, record in self._all()
+            for record in later
         )
 
     def _all(self) -> list[tuple[int, Record]]:

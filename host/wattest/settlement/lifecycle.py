@@ -82,9 +82,16 @@ def in_force(terms: Terms, period: Window) -> bool:
     return service.end_ms > service.start_ms
 
 
-def due_periods(terms: Terms, *, start_ms: int, now_ms: int) -> Iterator[Window]:
-    """Yield the periods since ``start_ms`` whose statement may be drawn by now, in order."""
-    for period in periods_between(terms, start_ms, now_ms):
+def due_periods(terms: Terms, *, start_ms: int, end_ms: int, now_ms: int) -> Iterator[Window]:
+    """Yield the periods of the evidence whose statement may be drawn by now, in order.
+
+    Args:
+        terms: of the contract.
+        start_ms: begin of the evidence, UTC ms.
+        end_ms: its end.
+        now_ms: UTC ms.
+    """
+    for period in periods_between(terms, start_ms, min(now_ms, end_ms)):
         if cutoff_ms(terms, period) <= now_ms and in_force(terms, period):
             yield period
 
