@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pyocmf
 import pytest
+import xmlschema
 from third_party import vectors
 
-from wattest.exports.ocmf_container import read_items
+from wattest.exports.ocmf_container import read_items, write_xml
 from wattest.exports.ocmf_lint import lint_ocmf
 
 FOLDER = vectors() / "ocmf"
@@ -58,3 +59,11 @@ def test_pyocmf_agrees_about_real_files(name: str) -> None:
         other = texts[1] if len(texts) == 2 else None
         faults = texts[0].check_eichrecht(other, errors_only=True)
     assert (all(signed) and not faults) is not bool(REFUSED[name])
+
+
+def test_xml_that_is_written_is_valid_by_the_verifiers_schema() -> None:
+    schema = xmlschema.XMLSchema(FOLDER / "values.xsd")
+    items = read_items((FOLDER / "VW_OCMF_load.xml").read_bytes())
+    written = write_xml([(item.data.decode(), item.spki or b"") for item in items] * 2)
+    assert schema.is_valid(written)
+    assert read_items(written.encode()) == items * 2

@@ -6,7 +6,7 @@
     </value></values>
 
 A file this program writes has one value for each text and no transaction, because each text has
-both ends of its session.
+both ends of its session. The key comes first there, as the schema wants; readers take any order.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def write_xml(texts: Sequence[tuple[str, bytes]]) -> str:
     for text, spki in texts:
         lines += [
             " <value>",
-            f'  <signedData format="OCMF" encoding="plain">{escape(text)}</signedData>',
             f'  <publicKey encoding="plain">{spki.hex()}</publicKey>',
+            f'  <signedData format="OCMF" encoding="plain">{escape(text)}</signedData>',
             " </value>",
         ]
     return "\n".join([*lines, "</values>", ""])
