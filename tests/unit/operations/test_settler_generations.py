@@ -157,7 +157,7 @@ def test_a_settled_period_keeps_the_terms_it_was_drawn_by() -> None:
 
 
 def test_a_period_the_contract_is_not_in_force_in_has_no_statement() -> None:
-    bench = Bench(TERMS + "end = 2026-01-01T01:00:00Z\n".replace("end", "end"))
+    bench = Bench("end = 2026-01-01T01:00:00Z\n" + TERMS)
     bench.meter(1, 60, 120)
     assert len(bench.settle(4)) == 1
 
