@@ -7,7 +7,7 @@ import base64
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from wattest.cli import ledger_cosign, ledger_migrate, ledger_tiles
+from wattest.cli import ledger_cosign, ledger_migrate, ledger_stated, ledger_tiles
 from wattest.cli.options import Commands, Parser, add_json, index
 from wattest.cli.output import print_json, print_table
 from wattest.errors import UsageError
@@ -53,6 +53,7 @@ def add_command(commands: Commands) -> None:
     ledger_cosign.add_verb(verbs)
     ledger_tiles.add_verb(verbs)
     ledger_migrate.add_verb(verbs)
+    ledger_stated.add_verbs(verbs)
     prove.add_argument("index", nargs="?", type=index, metavar="INDEX", help="the entry to prove")
     prove.add_argument(
         "--size", type=index, metavar="N", help="in the tree of this size (default: all)"

@@ -63,7 +63,7 @@ def test_ledger_key_comes_from_entropy_and_is_private(tmp_path: Path) -> None:
 def test_collector_killed_at_any_step_of_its_beginning_can_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = ["_take_lock", "_key", "_begun", "_begin"]
+    steps = ["_take_lock", "_begun", "_begin", "_follow_key"]
     for step in steps:
         with monkeypatch.context() as patch:
             patch.setattr(LiveDir, step, lambda *_, **__: 1 / 0)

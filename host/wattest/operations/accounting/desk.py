@@ -17,6 +17,7 @@ from typing import Self
 from wattest.errors import ConfigError, VerificationError
 from wattest.ledger import (
     CheckpointSigner,
+    CheckpointVerifier,
     Entry,
     EntryKind,
     Ledger,
@@ -116,6 +117,25 @@ class AccountsDesk:
             raise VerificationError(f"{act.kind.name.lower()}: not logged: {refused[0]}")
         return index
 
+    def rotate(self) -> tuple[Receipt, CheckpointVerifier]:
+        """Let another key sign the ledger from now on; return the entry and the new key.
+
+        Raises:
+            ConfigError: the key derives from the seed of a run, so another one would prove less.
+            StoreError: the old key goes on.
+        """
+        if self._live is None:
+            raise ConfigError(
+                "the key of a run in virtual time derives from its seed and stays",
+                path=str(self.run.path),
+                hint="give the folder of a live collection",
+            )
+        receipt = self._live.rotate(self.ledger)
+        self._signer = self._live.signer
+        self._values = self.run.read_json() | {"finished": self._values.get("finished")}
+        self.catch_up()
+        return receipt, self._signer.verifier
+
     def catch_up(self) -> None:
         """Fold what was appended to the ledger since."""
         self.fold.take_all(self.ledger.entries(self._read))
@@ -151,9 +171,8 @@ class AccountsDesk:
     def _check_kept(self) -> None:
         note = self._values.get("checkpoint")
         if isinstance(note, str) and note:
-            verifier = self._signer.verifier
-            view = LedgerView(self._store, verifier)
-            check_kept(view, verifier, note.encode(), where=str(self.run.run_json))
+            view = LedgerView(self._store, self._signer.verifier)
+            check_kept(view, note.encode(), where=str(self.run.run_json))
 
     def _write_beside(self) -> None:
         """Write what repeats the ledger: newest statements, size and checkpoint, digests."""

@@ -15,21 +15,17 @@ from typing import Any, Self
 
 from wattest import __version__
 from wattest.errors import ConfigError, StoreError
-from wattest.ledger import CheckpointSigner, Ledger, LedgerView
+from wattest.ledger import Ledger, LedgerView, Receipt
 from wattest.ledger.kept_checkpoint import check_kept
-from wattest.operations.private import write_private
-from wattest.operations.rundir import CHECKPOINT_KEY, LIVE_ORIGIN, FrameLog, RunDir
+from wattest.operations.live.ledger_key import LedgerKey
+from wattest.operations.rundir import CHECKPOINT_KEY, FrameLog, RunDir
 from wattest.store import SqliteStore
-from wattest.system import entropy
 from wattest.witness import FileCopy
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
-
-_KEY_BYTES = 32
-"""Origin of the checkpoints of a live collection."""
 
 
 class LiveDir:
@@ -71,14 +67,21 @@ class LiveDir:
             raise StoreError(f"{path}: cannot make the folder: {exc.strerror}") from exc
         try:
             self._take_lock()
-            self.signer = CheckpointSigner(LIVE_ORIGIN, self._key())
-            self._copy = None if copies is None else FileCopy(copies, self.signer.verifier)
+            self._key = LedgerKey(path)
+            self.signer = self._key.signer(make=not self.resumed)
             self._values = self._begun(epoch_ms)
             self._begin(interval_ms=interval_ms, demo_keys=demo_keys)
             self.store = SqliteStore(self.run.ledger, create=True)
         except BaseException:
             os.close(self._lock)
             raise
+        try:
+            self._follow_key()
+        except BaseException:
+            self.store.close()
+            os.close(self._lock)
+            raise
+        self._copy = None if copies is None else FileCopy(copies, self.signer.verifier)
         mend_frames(self.run)
         self.frames = FrameLog(self.run)
 
@@ -123,9 +126,8 @@ class LiveDir:
         ledger = Ledger(self.store, self.signer, kept=self._copy)
         note = self._values.get("checkpoint")
         if isinstance(note, str) and note:
-            verifier = self.signer.verifier
-            view = LedgerView(self.store, verifier)
-            check_kept(view, verifier, note.encode(), where=str(self.run.run_json))
+            view = LedgerView(self.store, self.signer.verifier)
+            check_kept(view, note.encode(), where=str(self.run.run_json))
         return ledger
 
     def _is_live(self) -> bool:
@@ -154,23 +156,29 @@ class LiveDir:
                 hint="stop it, or choose another folder",
             ) from exc
 
-    def _key(self) -> bytes:
-        file = self.run.path / "ledger.key"
-        if not file.exists():
-            if self.resumed:
-                raise ConfigError(
-                    "is missing: nobody can go on with this ledger without it",
-                    path=str(file),
-                    hint="bring it back, or choose another folder",
-                )
-            write_private(file, f"{entropy(_KEY_BYTES).hex()}\n".encode())
-        try:
-            key = bytes.fromhex(file.read_text("ascii"))
-        except (OSError, ValueError) as exc:
-            raise ConfigError(f"cannot be read: {exc}", path=str(file)) from exc
-        if len(key) != _KEY_BYTES:
-            raise ConfigError(f"expected {_KEY_BYTES} bytes in hex", path=str(file))
-        return key
+    def _follow_key(self) -> None:
+        """Finish a change of the key that was interrupted, and name the key that signs now."""
+        if self._key.settle(self.store):
+            self.signer = self._key.signer(make=False)
+        named = self.signer.verifier.to_text()
+        head = self.store.head().checkpoint
+        if head is not None and self._values.get(CHECKPOINT_KEY) != named:
+            self.signer.verifier.open(head.note)  # refuses a key that never signed this ledger
+            self._values[CHECKPOINT_KEY] = named
+            self.run.write_json(self._values)
+
+    def rotate(self, ledger: Ledger) -> Receipt:
+        """Let another key sign the ledger from now on, and keep that one in place of the old.
+
+        Raises:
+            StoreError: the old key goes on.
+        """
+        successor = self._key.prepare()
+        receipt = ledger.rotate(successor)
+        self._key.take()
+        self.signer = successor
+        self._follow_key()
+        return receipt
 
     def _begun(self, epoch_ms: int) -> dict[str, Any]:
         if self.resumed:
