@@ -27,16 +27,16 @@ class CheckpointCopy(Protocol):
     def write(self, note: bytes) -> None:
         """Replace the note whole; raises StoreError."""
 
+    def of(self, verifier: CheckpointVerifier) -> CheckpointCopy:
+        """Return the copy for the key that signs the ledger from now on."""
 
-def check_kept(
-    view: LedgerView, verifier: CheckpointVerifier, note: bytes, *, where: str
-) -> Checkpoint:
+
+def check_kept(view: LedgerView, note: bytes, *, where: str) -> Checkpoint:
     """Check that a ledger goes on from a checkpoint that was kept outside of it.
 
     Args:
         view: the ledger.
-        verifier: its key.
-        note: the kept note.
+        note: the kept note, signed by its key or by one that stepped down.
         where: its place, for messages.
 
     Returns:
@@ -44,10 +44,10 @@ def check_kept(
 
     Raises:
         NoteError: the note is damaged.
-        SignatureInvalid: it is not signed by the ledger's key.
+        SignatureInvalid: it is not signed by a key of the ledger.
         ForkFound: the ledger was cut short, replaced by an older copy, or rewritten.
     """
-    kept = verifier.open(note)
+    kept = view.keys().open(note)
     newest = view.checkpoint()
     shown = newest.note if newest else b""
     if kept.size > view.size:

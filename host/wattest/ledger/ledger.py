@@ -169,6 +169,9 @@ class Ledger:
         assert isinstance(outcome, Receipt), "only records can be duplicates"
         self._signer = successor
         self._view.follow(successor.verifier)
+        if self._kept is not None:
+            self._kept = self._kept.of(successor.verifier)
+            self._keep_copy()
         return outcome
 
     def _sign(self, size: int, root: bytes) -> SignedCheckpoint:
@@ -273,14 +276,18 @@ class Ledger:
         )
         self._view.settle(signed)
         self._known = signed
-        self._copied = self._kept is None
-        with contextlib.suppress(StoreError):  # what is logged is logged: the next append says so
-            self._copy()
+        self._keep_copy()
 
     def _check_kept(self) -> None:
         note = None if self._kept is None else self._kept.read()
         if self._kept is not None and note is not None:
-            check_kept(self._view, self._signer.verifier, note, where=self._kept.where)
+            check_kept(self._view, note, where=self._kept.where)
+
+    def _keep_copy(self) -> None:
+        """Keep the checkpoint of this commit outside; if that fails, the next append says so."""
+        self._copied = self._kept is None
+        with contextlib.suppress(StoreError):
+            self._copy()
 
     def _copy(self) -> None:
         """Keep the newest checkpoint outside, too, unless it is there."""

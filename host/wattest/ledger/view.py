@@ -15,6 +15,7 @@ from wattest.ledger.proof import (
     verify_consistency,
     verify_inclusion,
 )
+from wattest.ledger.rotation import keys_of
 from wattest.ledger.store import LedgerReader
 from wattest.ledger.tree import GrowingTree
 
@@ -142,6 +143,10 @@ class LedgerView:
     def records(self, kid: bytes) -> Iterator[RecordRow]:
         """Yield what the storage says of the records of a key, by ctx and seq; not proven."""
         return self._store.records(kid)
+
+    def keys(self) -> CheckpointVerifier:
+        """Return what opens every checkpoint of this ledger, also of keys that stepped down."""
+        return keys_of(self._store, self._verifier)
 
     def cosignatures(self, size: int) -> list[bytes]:
         """Return the lines of witnesses under the checkpoint of a size; not verified."""

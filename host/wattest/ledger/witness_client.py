@@ -62,13 +62,12 @@ class WitnessLine:
 
 
 def ask_to_cosign(
-    view: LedgerView, verifier: CheckpointVerifier, line: WitnessLine, *, known_size: int = 0
+    view: LedgerView, line: WitnessLine, *, known_size: int = 0
 ) -> tuple[SignedCheckpoint, Cosignature]:
     """Have the newest checkpoint of a ledger cosigned.
 
     Args:
         view: the ledger, not empty.
-        verifier: its key.
         line: the witness.
         known_size: what the witness is believed to know; it corrects us.
 
@@ -91,22 +90,20 @@ def ask_to_cosign(
         if reply.status == OK:
             return newest, _cosignature(reply, newest, line.key)
         if reply.status == UNPROCESSABLE:
-            raise _fork(verifier, newest, line, old_size)
+            raise _fork(view, line, old_size)
         if reply.status != CONFLICT:
-            raise _refused(reply, verifier, line)
+            raise _refused(reply, view.verifier, line)
         old_size = _size(reply, line)
         if old_size > view.size:
             view.refresh()  # somebody may have appended, and had it cosigned, meanwhile
         if old_size > view.size or (old_size == request.old_size == newest.checkpoint.size):
-            raise _fork(verifier, newest, line, old_size)
+            raise _fork(view, line, old_size)
     raise LinkError(
         f"witness {line.where}: names a size and then does not take it, {_TRIES} times"
     )
 
 
-def check_with_witness(
-    view: LedgerView, verifier: CheckpointVerifier, line: WitnessLine
-) -> int | None:
+def check_with_witness(view: LedgerView, line: WitnessLine) -> int | None:
     """Check that a ledger goes on from what a witness has cosigned, without asking to cosign.
 
     Returns:
@@ -116,17 +113,16 @@ def check_with_witness(
         ForkFound: the ledger was cut short or rewritten since.
         LinkError: the witness cannot be reached.
     """
-    note = line.newest(verifier.origin)
+    note = line.newest(view.verifier.origin)
     if note is None:
         return None
-    known = open_cosigned(note, verifier, line.key)
-    newest = view.checkpoint()
-    if newest is None or known.size > view.size:
-        raise _fork(verifier, newest, line, known.size, note=note)
+    known = open_cosigned(note, view.keys(), line.key)
+    if view.checkpoint() is None or known.size > view.size:
+        raise _fork(view, line, known.size, note=note)
     try:
         view.prove_consistency(known.size).verify(known.root, view.root())
     except ProofInvalid as error:
-        raise _fork(verifier, newest, line, known.size, note=note) from error
+        raise _fork(view, line, known.size, note=note) from error
     return known.size
 
 
@@ -176,28 +172,24 @@ def _refused(reply: Reply, verifier: CheckpointVerifier, line: WitnessLine) -> L
 
 
 def _fork(
-    verifier: CheckpointVerifier,
-    newest: SignedCheckpoint | None,
-    line: WitnessLine,
-    size: int,
-    *,
-    note: bytes | None = None,
+    view: LedgerView, line: WitnessLine, size: int, *, note: bytes | None = None
 ) -> ForkFound:
     """Say what the witness knows and what this ledger is; ask the witness for its proof."""
     theirs = f"size {size}"
     try:
-        note = note or line.newest(verifier.origin)
+        note = note or line.newest(view.verifier.origin)
         if note is not None:
-            known = open_cosigned(note, verifier, line.key)
+            known = open_cosigned(note, view.keys(), line.key)
             theirs = f"size {known.size} root {known.root.hex()}"
     except (LinkError, DecodeError, VerificationError):
         note = None  # it need not tell; that it refuses is enough
+    newest = view.checkpoint()
     ours = "is empty"
     if newest is not None:
         head = newest.checkpoint
         ours = f"is at size {head.size} root {head.root.hex()}"
     return ForkFound(
-        f"fork of {verifier.origin}: witness {line.key.name} has cosigned {theirs}, "
+        f"fork of {view.verifier.origin}: witness {line.key.name} has cosigned {theirs}, "
         f"this ledger {ours} and does not go on from there",
         known=note or b"",
         shown=newest.note if newest else b"",

@@ -28,6 +28,10 @@ class FileCopy:
         digest = hashlib.sha256(verifier.to_text().encode()).hexdigest()
         self._path = folder / f"{digest[:32]}.note"
 
+    def of(self, verifier: CheckpointVerifier) -> FileCopy:
+        """Return the copy for the key that signs the ledger from now on."""
+        return FileCopy(self._path.parent, verifier)
+
     @property
     def where(self) -> str:
         """The file."""

@@ -9,7 +9,8 @@ import pytest
 
 from ledger_samples import plain, signer
 from wattest.errors import ForkFound, NoteError, SignatureInvalid, StoreError
-from wattest.ledger import Ledger
+from wattest.ledger import CheckpointVerifier, Ledger, LedgerView
+from wattest.ledger.kept_checkpoint import check_kept
 from wattest.store import MemoryStore, SqliteStore
 from wattest.witness import FileCopy
 
@@ -30,6 +31,9 @@ class Copy:
         if self.full:
             raise StoreError("the drawer is full")
         self.note = note
+
+    def of(self, _: CheckpointVerifier) -> Copy:
+        return self
 
 
 def grown(store: MemoryStore, *numbers: int, kept: Copy | None = None) -> Ledger:
@@ -135,3 +139,28 @@ def test_a_file_outside_that_cannot_be_used_is_one_line(tmp_path: Path):
     Path(large.where).write_bytes(bytes(70_000))
     with pytest.raises(StoreError, match="expected at most 65536 bytes"):
         large.read()
+
+
+def test_a_changed_key_has_a_copy_at_once_and_the_older_notes_still_hold(tmp_path: Path):
+    path, old, new = tmp_path / "ledger.sqlite", signer(1), signer(2)
+    with SqliteStore(path) as store:
+        ledger = Ledger(store, old, kept=FileCopy(tmp_path, old.verifier))
+        ledger.append([plain(0)])
+        before = note_of(ledger)
+    shutil.copyfile(path, tmp_path / "before.sqlite")
+    with SqliteStore(path) as store:
+        ledger = Ledger(store, old, kept=FileCopy(tmp_path, old.verifier))
+        ledger.rotate(new)
+        copy = FileCopy(tmp_path, new.verifier)
+        assert copy.read() == note_of(ledger)
+        ledger.append([plain(1)])
+        assert copy.read() == note_of(ledger)
+    with SqliteStore(path) as store:
+        view = LedgerView(store, new.verifier)
+        assert check_kept(view, before, where="run.json").size == 1
+        assert Ledger(store, new, kept=copy).size == 3
+    older = tmp_path / "before.sqlite"
+    with SqliteStore(older) as store, pytest.raises(SignatureInvalid):
+        Ledger(store, new, kept=copy)
+    with SqliteStore(older) as store, pytest.raises(ForkFound, match="has 1 entries, but"):
+        Ledger(store, old, kept=FileCopy(tmp_path, old.verifier))

@@ -37,7 +37,7 @@ def test_many_logs_hands_at_once_never_take_the_witness_back(tmp_path: Path):
 
         def ask(number: int) -> None:
             try:
-                ask_to_cosign(views[number], VERIFIER, way_to(server))
+                ask_to_cosign(views[number], way_to(server))
             except WattestError as error:
                 failures.append(error)
 
@@ -49,7 +49,7 @@ def test_many_logs_hands_at_once_never_take_the_witness_back(tmp_path: Path):
         sizes = [each.size for each in told if each.status == 200]
         assert sizes == sorted(sizes)  # type: ignore[type-var]
         assert server.keeper.state.logs["wattest/test"].size == sizes[-1]
-        ask_to_cosign(log.view, VERIFIER, way_to(server))
+        ask_to_cosign(log.view, way_to(server))
     assert not failures
     assert read_witness(tmp_path / "w.json")[1].logs["wattest/test"].size == 37
 
@@ -112,7 +112,7 @@ def kill_once(path: Path, log: SampleLog, chance: random.Random) -> int:
 
         def ask() -> None:
             nonlocal said
-            signed, _ = ask_to_cosign(log.view, VERIFIER, line, known_size=said)
+            signed, _ = ask_to_cosign(log.view, line, known_size=said)
             said = signed.checkpoint.size
 
         for _ in range(chance.randrange(1, 5)):

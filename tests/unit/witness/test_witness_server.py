@@ -11,6 +11,7 @@ import pytest
 
 from ledger_samples import signer
 from wattest.errors import ConfigError, ForkFound, LinkError, SignatureInvalid, WattestError
+from wattest.ledger import LedgerView
 from wattest.ledger.cosignature import Cosigner, WitnessPolicy, parse_cosignature
 from wattest.ledger.witness import REQUEST_BYTES_MAX, SIZE_TYPE, AddCheckpoint
 from wattest.ledger.witness_client import Reply, WitnessLine, ask_to_cosign, check_with_witness
@@ -40,23 +41,23 @@ def test_a_log_has_its_newest_checkpoint_cosigned_and_needs_one_question_for_the
     log = SampleLog(5)
     with served(tmp_path / "w.json") as (server, told):
         line = way_to(server)
-        signed, given = ask_to_cosign(log.view, VERIFIER, line)
+        signed, given = ask_to_cosign(log.view, line)
         log.grow(300)
-        signed, given = ask_to_cosign(log.view, VERIFIER, line, known_size=5)
+        signed, given = ask_to_cosign(log.view, line, known_size=5)
         assert [(each.status, each.size) for each in told] == [(200, 5), (200, 305)]
         assert signed.checkpoint.size == 305
         again = line.key.verify(parse_note(log.note).text, parse_cosignature(given.line.encode()))
         assert again == given
-        assert check_with_witness(log.view, VERIFIER, line) == 305
+        assert check_with_witness(log.view, line) == 305
 
 
 def test_a_log_that_forgot_what_the_witness_knows_is_told_and_goes_on(tmp_path: Path):
     log = SampleLog(5)
     with served(tmp_path / "w.json") as (server, told):
-        ask_to_cosign(log.view, VERIFIER, way_to(server))
+        ask_to_cosign(log.view, way_to(server))
         log.grow(4)
         for hint in (0, 3, 99):
-            ask_to_cosign(log.view, VERIFIER, way_to(server), known_size=hint)
+            ask_to_cosign(log.view, way_to(server), known_size=hint)
         assert [each.status for each in told] == [200, 409, 200, 409, 200, 409, 200]
 
 
@@ -65,9 +66,28 @@ def test_a_program_that_looked_before_another_appended_looks_again(tmp_path: Pat
     stale = log.view
     log.grow(2)
     with served(tmp_path / "w.json") as (server, _):
-        ask_to_cosign(log.view, VERIFIER, way_to(server))
-        signed, _ = ask_to_cosign(stale, VERIFIER, way_to(server))
+        ask_to_cosign(log.view, way_to(server))
+        signed, _ = ask_to_cosign(stale, way_to(server))
         assert signed.checkpoint.size == 7
+
+
+def test_a_ledger_whose_key_changed_goes_on_once_the_witness_trusts_the_new_one(tmp_path: Path):
+    log, new = SampleLog(5), signer(2)
+    with served(tmp_path / "w.json") as (server, _):
+        ask_to_cosign(log.view, way_to(server))
+        log.ledger.rotate(new)
+        log.grow(2)
+        view = LedgerView(log.store, new.verifier)
+        assert check_with_witness(view, way_to(server)) == 5
+        with pytest.raises(LinkError, match="refused, 403") as caught:
+            ask_to_cosign(view, way_to(server))
+        assert f"--log {new.verifier.to_text()}" in caught.value.diagnostics()
+        server.keeper.trust([new.verifier])
+        signed, _ = ask_to_cosign(view, way_to(server))
+        assert signed.checkpoint.size == 8
+        assert check_with_witness(view, way_to(server)) == 8
+    with served(tmp_path / "w.json") as (server, _):
+        assert server.keeper.state.logs["wattest/test"].size == 8
 
 
 def test_two_of_three_witnesses_make_a_checkpoint_that_a_policy_accepts(tmp_path: Path):
@@ -82,7 +102,7 @@ def test_two_of_three_witnesses_make_a_checkpoint_that_a_policy_accepts(tmp_path
         for server in (one, two):
             with pytest.raises(SignatureInvalid, match=r"of 2 of 3 witnesses, got"):
                 policy.verify(log.note, lines)
-            _, given = ask_to_cosign(log.view, VERIFIER, way_to(server))
+            _, given = ask_to_cosign(log.view, way_to(server))
             lines.append(given.line.encode())
         assert len(policy.verify(log.note, lines)) == 2
 
@@ -93,10 +113,10 @@ def test_a_forked_log_is_refused_whatever_its_size_and_both_notes_are_told(
 ):
     honest, forked = SampleLog(5), SampleLog(size, other=True)
     with served(tmp_path / "w.json") as (server, told):
-        ask_to_cosign(honest.view, VERIFIER, way_to(server))
+        ask_to_cosign(honest.view, way_to(server))
         for attempt in (ask_to_cosign, check_with_witness):
             with pytest.raises(ForkFound) as caught:
-                attempt(forked.view, VERIFIER, way_to(server))
+                attempt(forked.view, way_to(server))
             line = caught.value.diagnostics()
             assert f"size 5 root {honest.ledger.root().hex()}" in line
             assert f"size {size} root {forked.ledger.root().hex()}" in line
@@ -106,22 +126,22 @@ def test_a_forked_log_is_refused_whatever_its_size_and_both_notes_are_told(
         if size >= 5:
             assert told[-1].evidence is not None
         log = SampleLog(7)
-        ask_to_cosign(log.view, VERIFIER, way_to(server))
+        ask_to_cosign(log.view, way_to(server))
 
 
 def test_a_ledger_that_was_emptied_is_a_fork(tmp_path: Path):
     with served(tmp_path / "w.json") as (server, _):
-        ask_to_cosign(SampleLog(5).view, VERIFIER, way_to(server))
+        ask_to_cosign(SampleLog(5).view, way_to(server))
         with pytest.raises(ForkFound, match="this ledger is empty"):
-            check_with_witness(SampleLog(0).view, VERIFIER, way_to(server))
+            check_with_witness(SampleLog(0).view, way_to(server))
 
 
 def test_an_unknown_log_is_told_what_the_witness_must_add(tmp_path: Path):
     with served(tmp_path / "w.json", trusting=False) as (server, _):
         with pytest.raises(LinkError, match="refused, 404") as caught:
-            ask_to_cosign(SampleLog(1).view, VERIFIER, way_to(server))
+            ask_to_cosign(SampleLog(1).view, way_to(server))
         assert f"--log {VERIFIER.to_text()}" in caught.value.diagnostics()
-        assert check_with_witness(SampleLog(1).view, VERIFIER, way_to(server)) is None
+        assert check_with_witness(SampleLog(1).view, way_to(server)) is None
     with served(tmp_path / "v.json") as (server, _):
         other = signer(2)
         note = other.sign(3, bytes(32)).note
@@ -134,7 +154,7 @@ def test_another_witness_at_the_same_address_does_not_count(tmp_path: Path):
         stranger = Cosigner(server.keeper.key.name, bytes(32)).key
         line = way_to(server)
         with pytest.raises(SignatureInvalid, match="expected its cosignature of key"):
-            ask_to_cosign(SampleLog(1).view, VERIFIER, replace(line, key=stranger))
+            ask_to_cosign(SampleLog(1).view, replace(line, key=stranger))
 
 
 def test_answers_have_the_protocols_status_and_content_type(tmp_path: Path):
@@ -191,7 +211,7 @@ def test_a_bad_request_is_answered_and_the_witness_goes_on(
             client.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: client.recv(4096), b""))
         assert status in answer.split(b"\n")[0] + answer[-200:]
-        ask_to_cosign(SampleLog(1).view, VERIFIER, way_to(server))
+        ask_to_cosign(SampleLog(1).view, way_to(server))
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(tmp_path: Path):
@@ -202,7 +222,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(tmp_path: Path
         for part in (b"", head[:20], head, head + body[:-1]):
             with socket.create_connection(server.server_address[:2], timeout=20) as client:
                 client.sendall(part)
-        ask_to_cosign(log.view, VERIFIER, way_to(server))
+        ask_to_cosign(log.view, way_to(server))
         assert [each.status for each in told] == [200]
 
 
@@ -225,7 +245,7 @@ def test_a_witness_that_is_not_there_or_no_witness_is_a_link_error(tmp_path: Pat
     with served(tmp_path / "w.json") as (server, _):
         line = way_to(server)
     with pytest.raises(LinkError, match="cannot be reached"):
-        ask_to_cosign(SampleLog(1).view, VERIFIER, line)
+        ask_to_cosign(SampleLog(1).view, line)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +264,7 @@ def test_a_witness_that_answers_nonsense_is_one_line(reply: Reply, error: str, m
         key=Cosigner("w", bytes(32)).key, where="w", add=lambda _: reply, newest=lambda _: None
     )
     with pytest.raises(WattestError, match=message) as caught:
-        ask_to_cosign(SampleLog(2).view, VERIFIER, line)
+        ask_to_cosign(SampleLog(2).view, line)
     assert type(caught.value).__name__ == error
     assert "\n" not in caught.value.diagnostics()
 

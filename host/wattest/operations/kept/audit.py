@@ -113,7 +113,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
                     entries = event.entries_checked
                     checkpoints = event.checkpoints_checked
         if not problems:
-            problems += check_kept_checkpoint(run, verifier, LedgerView(store, verifier))
+            problems += check_kept_checkpoint(run, LedgerView(store, verifier))
             problems += _check_references(store, verifier, checks)
             problems += check_cosignatures(run, store)
         if not problems:

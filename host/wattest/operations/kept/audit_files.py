@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattest.errors import WattestError
-from wattest.ledger import CheckpointVerifier, LedgerView
+from wattest.ledger import LedgerView
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.operations.kept.statement_files import statement_files
 from wattest.operations.rundir import RunDir
@@ -47,14 +47,11 @@ def is_summed_up(values: Mapping[str, Any]) -> bool:
     return values.get("finished") is True
 
 
-def check_kept_checkpoint(
-    run: RunDir, verifier: CheckpointVerifier, view: LedgerView
-) -> Iterator[Problem]:
+def check_kept_checkpoint(run: RunDir, view: LedgerView) -> Iterator[Problem]:
     """The note beside the ledger must describe it: a ledger cut short would not know.
 
     Args:
         run: the folder; its run.json keeps the note.
-        verifier: the ledger's key.
         view: the ledger.
     """
     values = run.read_json()
@@ -65,7 +62,7 @@ def check_kept_checkpoint(
             yield Problem(where=where, message="a finished run keeps a checkpoint, got none")
         return
     try:
-        check_kept(view, verifier, note.encode(), where="run.json")
+        check_kept(view, note.encode(), where="run.json")
     except WattestError as error:
         yield Problem(where=where, message=str(error))
 

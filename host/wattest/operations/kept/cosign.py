@@ -88,9 +88,7 @@ def cosign_ledger(
             raise ConfigError("nothing is signed yet: the ledger is empty", path=name_of(place))
         for line in witnesses:
             try:
-                signed, given = ask_to_cosign(
-                    view, verifier, line, known_size=known_size(store, line.key)
-                )
+                signed, given = ask_to_cosign(view, line, known_size=known_size(store, line.key))
             except WattestError as error:
                 kept = keep_fork(error, evidence) if isinstance(error, ForkFound) else None
                 yield NotCosigned(witness=line.key.name, error=error, evidence=kept)
@@ -136,7 +134,7 @@ def ask_witnesses(
     with open_view(path) as view:
         for line in witnesses:
             try:
-                check_with_witness(view, view.verifier, line)
+                check_with_witness(view, line)
             except LinkError as error:
                 away.append(error)
             except ForkFound as fork:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattest.errors import ConfigError, DecodeError, StoreError
-from wattest.ledger import CheckpointVerifier, LedgerView
+from wattest.ledger import LedgerView
 from wattest.ledger.cosignature import parse_cosignature
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.ledger.tiles import CHECKPOINT_NAME, check_exportable, tile_files
@@ -59,7 +59,7 @@ def export_tiles(place: Path | str, out: Path, *, key: str | None = None) -> Exp
             raise ConfigError("nothing is signed yet: the ledger is empty", path=name_of(place))
         size = newest.checkpoint.size
         check_exportable(view.entries(0, size), newest.checkpoint)
-        _check_folder(out, view, verifier)
+        _check_folder(out, view)
         lines = store.cosignatures(size)
         files = written = 0
         for file in tile_files(view.entries(0, size)):
@@ -76,7 +76,7 @@ def _line(line: bytes) -> bytes:
     return parse_cosignature(line).to_line().encode()
 
 
-def _check_folder(out: Path, view: LedgerView, verifier: CheckpointVerifier) -> None:
+def _check_folder(out: Path, view: LedgerView) -> None:
     """Refuse to mix two logs, or a log and something else, in one folder."""
     checkpoint = out / CHECKPOINT_NAME
     where = f"-o {out}"
@@ -84,7 +84,7 @@ def _check_folder(out: Path, view: LedgerView, verifier: CheckpointVerifier) -> 
         raise ConfigError("is a file, expected a folder", path=where)
     try:
         if checkpoint.is_file():
-            check_kept(view, verifier, checkpoint.read_bytes(), where=str(checkpoint))
+            check_kept(view, checkpoint.read_bytes(), where=str(checkpoint))
         elif out.is_dir() and any(each.name != "tile" for each in out.iterdir()):
             raise ConfigError(
                 "holds something else", path=where, hint="choose a new or empty folder"
