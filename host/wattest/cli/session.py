@@ -131,6 +131,8 @@ def _show_price(price: SessionPrice) -> None:
     for line in statement.lines:
         unit = line.quantity.unit if line.quantity else ""
         print(f"  {line.code}: {_amount(price, line.minor)} for {_quantity(line)} {unit}".rstrip())
+    if statement.flags:
+        print(f"  flags: {', '.join(flag.value for flag in statement.flags)}")
     if price.left_out:
         print(f"  for whole periods, not in it: {', '.join(price.left_out)}")
 
@@ -200,5 +202,6 @@ def _price_json(price: SessionPrice) -> dict[str, Any]:
             {"code": line.code, "metered": line.metered, "amount": _amount(price, line.minor)}
             for line in statement.lines
         ],
+        "flags": [flag.value for flag in statement.flags],
         "left_out": list(price.left_out),
     }

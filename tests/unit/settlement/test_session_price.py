@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from unit.verify.chain import START_MS, Node
 from wattest.errors import SettlementError
-from wattest.settlement import collect_readings, node_of_enrolment, parse_terms
+from wattest.settlement import Flag, collect_readings, node_of_enrolment, parse_terms
 from wattest.settlement.session import Session, SessionPrice, price_session, sessions_of
 from wattest.settlement.statement import Cutoff
 from wattest.wire import parse_record
@@ -55,7 +56,7 @@ class Yard:
         data = [node.first()]
         self.enrolment = node.enrolment(power_max_milliwatts=11_000_000)
         for number in (1, 2):
-            before = 2_000_000 * number
+            before = 1_500_000 * (number - 1)
             data.append(node.seal(1, body={9: "B"}, registers=(before, 0, 0, 0)))
             after = (before + 1_500_000, 0, 3600, 0)
             data.append(node.seal(1, 3_600_000, body={9: "E"}, registers=after))
@@ -85,6 +86,14 @@ def test_each_session_is_priced_by_itself_from_the_first_tier_on() -> None:
         assert price.statement.total == "0.95"
         assert price.left_out == ("place",)
         assert price.statement.test
+
+
+def test_reading_that_cannot_be_is_flagged_in_the_price() -> None:
+    yard = Yard()
+    yard.enrolment = replace(yard.enrolment, power_max_milliwatts=1_000_000)
+    price = yard.price(sessions_of(yard.records)[0])
+    assert price is not None
+    assert Flag.REGISTER_FAULT in price.statement.flags
 
 
 def test_asset_of_another_contract_has_no_price() -> None:
