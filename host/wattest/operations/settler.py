@@ -21,12 +21,11 @@ from wattest.settlement import (
     Terms,
     Window,
     node_of_enrolment,
-    periods_between,
     settle,
     terms_hash,
     terms_to_cbor,
 )
-from wattest.settlement.lifecycle import due_periods, final_ms, in_force
+from wattest.settlement.lifecycle import due_periods, final_ms, periods_within
 from wattest.settlement.period import previous_periods
 from wattest.verify import Enrolment
 from wattest.wire import Record
@@ -225,8 +224,7 @@ class Settler:
         )
 
     def _periods(self, terms: Terms, until_ms: int) -> tuple[Window, ...]:
-        found = periods_between(terms, self._start_ms, min(until_ms, self._end_ms))
-        return tuple(period for period in found if in_force(terms, period))
+        return tuple(periods_within(terms, self._start_ms, min(until_ms, self._end_ms)))
 
     def _has_nodes(self, terms: Terms) -> bool:
         enrolled = {node.asset for node in self._nodes.values()}

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.period import periods_between, service_window
-from wattest.settlement.terms import Terms, Window
+from wattest.settlement.terms import FixedPeriods, Terms, Window
 
 
 class PeriodState(StrEnum):
@@ -82,6 +82,19 @@ def in_force(terms: Terms, period: Window) -> bool:
     return service.end_ms > service.start_ms
 
 
+def periods_within(terms: Terms, start_ms: int, end_ms: int) -> Iterator[Window]:
+    """Yield the periods that share an instant with ``[start_ms, end_ms)`` and with the contract.
+
+    Raises:
+        SettlementError: more than 10,000 periods.
+    """
+    if isinstance(terms.period, FixedPeriods):
+        start_ms = max(start_ms, terms.period.start_ms)
+    for period in periods_between(terms, start_ms, end_ms):
+        if in_force(terms, period):
+            yield period
+
+
 def due_periods(terms: Terms, *, start_ms: int, end_ms: int, now_ms: int) -> Iterator[Window]:
     """Yield the periods of the evidence whose statement may be drawn by now, in order.
 
@@ -91,8 +104,8 @@ def due_periods(terms: Terms, *, start_ms: int, end_ms: int, now_ms: int) -> Ite
         end_ms: its end.
         now_ms: UTC ms.
     """
-    for period in periods_between(terms, start_ms, min(now_ms, end_ms)):
-        if cutoff_ms(terms, period) <= now_ms and in_force(terms, period):
+    for period in periods_within(terms, start_ms, min(now_ms, end_ms)):
+        if cutoff_ms(terms, period) <= now_ms:
             yield period
 
 
@@ -116,13 +129,11 @@ def periods_of(contract: ContractAccount, *, start_ms: int, now_ms: int) -> Iter
         now_ms: UTC ms.
     """
     known = {account.period.start_ms: account.period for account in contract.periods.values()}
-    if start_ms < now_ms:
-        known |= {p.start_ms: p for p in periods_between(contract.terms_now, start_ms, now_ms)}
+    within = periods_within(contract.terms_now, start_ms, now_ms)
+    known |= {period.start_ms: period for period in within}
     for start in sorted(known):
         period = known[start]
         account = contract.periods.get(start)
-        if account is None and not in_force(contract.terms_now, period):
-            continue
         terms = contract.terms_now if account is None else contract.terms[account.terms]
         yield PeriodStatus(
             period=period,

@@ -28,6 +28,7 @@ from wattest.ledger import (
 )
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.ledger.store import Store
+from wattest.operations.commission.home import Home
 from wattest.operations.kept.ledger_view import checkpoint_verifier
 from wattest.operations.kept.statement_files import statement_files
 from wattest.operations.live.folder import LiveDir
@@ -63,8 +64,7 @@ class AccountsDesk:
         self._live: LiveDir | None = None
         try:
             self._store, self._signer = self._open()
-            self.ledger = Ledger(self._store, self._signer)
-            self._check_kept()
+            self.ledger = self._take_up()
             self.fold = AccountsFold()
             self._read = 0
             self.catch_up()
@@ -143,12 +143,14 @@ class AccountsDesk:
 
     def _open(self) -> tuple[Store, CheckpointSigner]:
         if self._values.get("live") is True:
+            home = Home.find()
             self._live = self._stack.enter_context(
                 LiveDir(
                     self.run.path,
                     epoch_ms=int(self._values["epoch_ms"]),
                     interval_ms=int(self._values["interval_ms"]),
                     demo_keys=False,
+                    copies=home.ledgers if home.path.is_dir() else None,
                 )
             )
             return self._live.store, self._live.signer
@@ -168,11 +170,15 @@ class AccountsDesk:
             )
         return self._stack.enter_context(SqliteStore(self.run.ledger)), signer
 
-    def _check_kept(self) -> None:
+    def _take_up(self) -> Ledger:
+        """Open the ledger; it must go on from every checkpoint of it that is kept outside."""
+        if self._live is not None:
+            return self._live.open_ledger()
         note = self._values.get("checkpoint")
         if isinstance(note, str) and note:
             view = LedgerView(self._store, self._signer.verifier)
             check_kept(view, note.encode(), where=str(self.run.run_json))
+        return Ledger(self._store, self._signer)
 
     def _write_beside(self) -> None:
         """Write what repeats the ledger: newest statements, size and checkpoint, digests."""

@@ -12,10 +12,10 @@ from wattest.ledger import Ledger, Receipt
 from wattest.operations.party_key import PartyKey
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.scenario import Deed, DeedKind, Scenario
-from wattest.settlement import Terms, period_at, periods_between, terms_hash
+from wattest.settlement import Terms, period_at, terms_hash
 from wattest.settlement.disputes import counts_of
 from wattest.settlement.folding import AccountsFold, problems
-from wattest.settlement.lifecycle import cutoff_ms
+from wattest.settlement.lifecycle import cutoff_ms, periods_within
 from wattest.settlement.parties import parties_of
 from wattest.units import NS_PER_MS, format_duration
 from wattest.wire import Agreement, DisputeAct, PaymentAct, PaymentKind, ResolutionAct
@@ -89,7 +89,7 @@ class Deeds:
             cutoff_ms(terms, period)
             for terms in scenario.contracts
             if terms.contract in self.played
-            for period in periods_between(terms, scenario.epoch_ms, scenario.end_ms)
+            for period in periods_within(terms, scenario.epoch_ms, scenario.end_ms)
         }
         return sorted(time for time in times if scenario.epoch_ms < time < scenario.end_ms)
 
