@@ -93,6 +93,11 @@ class Selection:
         catalogue = self._catalogue
         wanted = {asset for value in terms.values() for asset in value.assets}
         reaches = [_reach(document, terms, subject) for document in subject.statements.values()]
+        reaches += [
+            _Reach(size=document["opening"], window=_instant(subject.period[0]), relays=False)
+            for document in subject.statements.values()
+            if "opening" in document
+        ]
         chosen = {*subject.statements, *catalogue.log_rotations}
         chosen |= {
             index
@@ -236,6 +241,10 @@ def _reach(document: Mapping[str, Any], terms: Mapping[bytes, Terms], subject: S
         window=evidence_window(terms[digest], period),
         relays=terms[digest].uses_availability,
     )
+
+
+def _instant(time_ms: int) -> Window:
+    return Window(start_ms=time_ms, end_ms=time_ms)
 
 
 def _lies_in(body: bytes | None, period: tuple[int, int]) -> bool:

@@ -22,6 +22,7 @@ from wattest.errors import SettlementError
 from wattest.settlement.availability import Availability, scan
 from wattest.settlement.draw import NO_EVIDENCE, Evidence, draw_lines
 from wattest.settlement.estimate import Estimate, estimated_for, usable_estimates
+from wattest.settlement.opening import without_late
 from wattest.settlement.period import (
     TIME_MS_MAX,
     active_ms,
@@ -64,6 +65,7 @@ def settle(
     generation: int = 1,
     final: bool = False,
     estimates: Iterable[Estimate] = (),
+    opening: int | None = None,
 ) -> Statement:
     """Draw the statement of one period.
 
@@ -78,6 +80,8 @@ def settle(
         generation: number of this run for the period, from 1.
         final: nothing later will be accepted: apply the policy for unmetered time at the ends too.
         estimates: logged estimates; used only where the terms ask for them.
+        opening: size of the cut-off of the final statement of the period before, where one is:
+            the value at the begin is frozen as it was known then (opening.py).
 
     Raises:
         SettlementError: a key nobody enrolled, two enrolments of one key that differ, an asset
@@ -88,6 +92,8 @@ def settle(
             f"contract {terms.contract}: a period that is not empty, before 2200, and a "
             "generation from 1 expected"
         )
+    if opening is not None:
+        readings = without_late(readings, terms.policy, start_ms=period.start_ms, size=opening)
     run = _begin(
         terms, readings, period, nodes=nodes, cutoff=cutoff, estimates=estimates, final=final
     )
@@ -111,6 +117,7 @@ def settle(
         lines=lines,
         counts=counts,
         availability=availability,
+        opening=opening,
     )
 
 

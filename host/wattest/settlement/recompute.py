@@ -65,6 +65,7 @@ def recompute(
             generation=generation,
             final=final,
             estimates=[estimate for estimate in estimates if estimate.index < cutoff.size],
+            opening=document.get("opening"),
         )
     except SettlementError as exc:
         raise VerificationError(f"step 3: the evidence cannot be settled: {exc}") from exc
@@ -81,6 +82,8 @@ def _request(document: Mapping[str, Any]) -> tuple[Cutoff, Window, int, bool, by
     generation, digest = document["generation"], document["terms"]
     if not all(type(number) is int for number in (size, start_ms, end_ms, generation)):
         raise TypeError("whole numbers for cutoff, period and generation")
+    if type(document.get("opening", 0)) is not int:
+        raise TypeError("a whole number for opening")
     if not (isinstance(root, bytes) and isinstance(digest, bytes)):
         raise TypeError("byte strings for root and terms")
     return (

@@ -32,7 +32,7 @@ STATEMENT_FORMAT = "wattest-statement/2"
 ENGINE_VERSION = 2
 """Grows whenever equal inputs may give other bytes."""
 
-_PLACE_KEYS = ("cutoff", "generation")
+_PLACE_KEYS = ("cutoff", "generation", "opening")
 
 
 class State(StrEnum):
@@ -119,6 +119,7 @@ class Statement:
         lines: in the order of the terms.
         counts: what the lines were priced with.
         availability: the time the assets were up, or ``None`` where no line asks.
+        opening: entries known when the value at the begin was frozen, or ``None``.
     """
 
     terms: Terms
@@ -131,6 +132,7 @@ class Statement:
     lines: tuple[Line, ...]
     counts: Counts
     availability: Availability | None
+    opening: int | None = None
 
     @property
     def contract(self) -> str:
@@ -213,6 +215,8 @@ class Statement:
         }
         if self.availability is not None:
             document["availability"] = _availability(self.availability)
+        if self.opening is not None:
+            document["opening"] = self.opening
         return document
 
 

@@ -159,16 +159,16 @@ def _around(
     high = bisect_right(times, window.end_ms)
     while low > 0:
         low -= 1
-        if _usable(timed[low], policy):
+        if is_usable(timed[low], policy):
             break
     while high < len(timed):
         high += 1
-        if _usable(timed[high - 1], policy):
+        if is_usable(timed[high - 1], policy):
             break
     return timed[low:high]
 
 
-def _usable(reading: SettlementReading, policy: Policy) -> bool:
+def is_usable(reading: SettlementReading, policy: Policy) -> bool:
     """Tell whether a reading with a time may be a point of the register."""
     if reading.time_derived and policy.derived_time is DerivedTime.EXCLUDE:
         return False
@@ -268,7 +268,7 @@ class _Builder:
     def add(self, reading: SettlementReading, time_ms: int) -> None:
         """Take the next reading, as a point if the policy allows it and its time is new."""
         self._look(reading, time_ms)
-        if not _usable(reading, self._policy):
+        if not is_usable(reading, self._policy):
             return
         self.readings.append(reading)
         if self.times and self.times[-1] == time_ms:
