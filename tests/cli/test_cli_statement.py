@@ -128,3 +128,28 @@ def test_file_that_cannot_be_written_leaves_nothing_behind(
     assert main.main(["statement", folder, "--format", "html", "-o", str(gone)]) == 3
     assert "cannot be written: No such file or directory" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["OUT"]
+
+
+def test_file_that_holds_something_else_is_not_replaced(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "letter.html"
+    mine.write_text("my only copy", encoding="utf-8")
+    command = ["statement", folder, "--format", "html", "-o"]
+    assert main.main([*command, str(mine)]) == 2
+    assert "a new file expected, got one that holds something else" in capsys.readouterr().err
+    assert mine.read_text(encoding="utf-8") == "my only copy"
+    ledger = Path(folder) / "ledger.sqlite"
+    before = ledger.read_bytes()
+    assert main.main([*command, str(ledger)]) == 2
+    assert ledger.read_bytes() == before
+
+
+def test_earlier_export_is_replaced(folder: str, tmp_path: Path) -> None:
+    file = tmp_path / "statement.html"
+    command = ["statement", folder, "--format", "html", "-o", str(file)]
+    assert main.main(command) == 0
+    before = file.read_bytes()
+    file.write_bytes(before[:100])
+    assert main.main(command) == 0
+    assert file.read_bytes() == before

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from wattest.errors import StoreError, UsageError
 
+_ALIKE_BYTES = 6
 _GREEN, _RED, _YELLOW, _PLAIN = "32", "31", "33", "0"
 
 
@@ -40,6 +41,7 @@ def put_out(text: str, path: Path | None) -> None:
     """Print a text as it is, or write it into a file that is there whole or not at all.
 
     Raises:
+        UsageError: the file is there and holds another kind of thing; it is unchanged.
         StoreError: the file cannot be written; what was there before is unchanged.
     """
     if path is None:
@@ -49,12 +51,23 @@ def put_out(text: str, path: Path | None) -> None:
         raise UsageError(f"{path}: a file to write expected, got a folder")
     beside = path.with_name(f"{path.name}.part")
     try:
+        if path.exists() and not _alike(path, text):
+            raise UsageError(
+                f"{path}: a new file expected, got one that holds something else",
+                hint="name another file",
+            )
         beside.write_text(text, encoding="utf-8", newline="")
         beside.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _alike(path: Path, text: str) -> bool:
+    """Tell whether a file is empty or begins as ``text`` does: an earlier output of its kind."""
+    with path.open("rb") as file:
+        return file.read(_ALIKE_BYTES) in {b"", text.encode()[:_ALIKE_BYTES]}
 
 
 def good(text: str) -> str:

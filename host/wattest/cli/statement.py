@@ -152,10 +152,11 @@ def _json(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-def _html(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
+def _html(args: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
     from wattest.exports.statement_page import statement_page
+    from wattest.operations.kept.statements import with_evidence
 
-    return statement_page(found)
+    return statement_page(with_evidence(args.folder, found))
 
 
 def _csv(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:

@@ -214,7 +214,7 @@ def _other_example(model: Model, code: str) -> str:
     """Say how a line comes about that is 0 in the example bill, where it is not."""
     for driver in model.drivers:
         for at in driver.thresholds:
-            near = at * 9 / 10 if driver.lines else at - Fraction(1, 2)
+            near = at * 9 / 10 if driver.lines else max(Fraction(0), at - Fraction(1, 2))
             line = next(line for line in model.bill(driver, near).lines if line.code == code)
             if line.minor:
                 said = f"{number(near)} {driver.unit or driver.words}"

@@ -185,7 +185,7 @@ def _around(model: Model) -> tuple[tuple[Fraction, int], tuple[Fraction, int]] |
     if driver is None or not driver.thresholds:
         return None
     at = driver.thresholds[-1]
-    low, high = at - Fraction(1, 2), at + Fraction(1, 2)
+    low, high = max(Fraction(0), at - Fraction(1, 2)), min(Fraction(100), at + Fraction(1, 2))
     return (low, _paid(model, driver, low)), (high, _paid(model, driver, high))
 
 

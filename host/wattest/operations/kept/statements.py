@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wattest.errors import DecodeError, SettlementError
 from wattest.exports.placed import EvidenceRecord, PlacedStatement, record_indexes
 from wattest.exports.statement_form import check_form
-from wattest.ledger import EntryKind, LedgerView, RecordFacts
+from wattest.ledger import EntryKind, LedgerView, RecordFacts, RecordRow
 from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement import read_statement, terms_from_cbor
 from wattest.wire import parse_record
@@ -18,10 +20,10 @@ _Series = dict[tuple[bytes, str], tuple[tuple[int, int], ...]]
 
 
 def statements_of(path: Path) -> tuple[PlacedStatement, ...]:
-    """Return the statements of the run in ``path`` with their evidence, in the ledger's order.
+    """Return the statements of the run in ``path``, in the ledger's order, without their evidence.
 
-    Inclusion of each statement and of every record it names is checked under the newest
-    checkpoint; amounts are not recomputed here: the audit does that.
+    Inclusion of each is checked under the newest checkpoint; amounts are not recomputed here: the
+    audit does that.
 
     Raises:
         ConfigError: this is not the folder of a run.
@@ -42,6 +44,36 @@ def statements_of(path: Path) -> tuple[PlacedStatement, ...]:
     return tuple(found)
 
 
+def with_evidence(
+    path: Path, statements: Sequence[PlacedStatement]
+) -> tuple[PlacedStatement, ...]:
+    """Return statements with the records they name, and the registers of their keys over time.
+
+    Args:
+        path: the kept run they come from.
+        statements: any of its statements.
+
+    Raises:
+        ConfigError: this is not the folder of a run.
+        StoreError: its ledger cannot be read.
+        ProofInvalid: an entry is not the one the checkpoint covers.
+    """
+    with open_view(path) as view:
+        rows: dict[bytes, list[RecordRow]] = {}
+        return tuple(
+            replace(
+                placed,
+                records={
+                    at: record
+                    for at in sorted(set(record_indexes(placed.document)))
+                    if (record := _record(view, at)) is not None
+                },
+                series=_series(view, placed.document, rows),
+            )
+            for placed in statements
+        )
+
+
 def _placed(
     view: LedgerView, index: int, document: dict[str, Any], zones: dict[bytes, str], path: Path
 ) -> PlacedStatement:
@@ -55,12 +87,6 @@ def _placed(
         index=index,
         document=document,
         zone=zones.get(document["terms"], "UTC"),
-        records={
-            at: record
-            for at in sorted(set(record_indexes(document)))
-            if (record := _record(view, at)) is not None
-        },
-        series=_series(view, document),
         origin="" if newest is None else newest.checkpoint.origin,
         folder=str(path),
     )
@@ -94,7 +120,9 @@ def _record(view: LedgerView, index: int) -> EvidenceRecord | None:
     )
 
 
-def _series(view: LedgerView, document: dict[str, Any]) -> _Series:
+def _series(
+    view: LedgerView, document: Mapping[str, Any], rows: dict[bytes, list[RecordRow]]
+) -> _Series:
     """Return the registers of every key of a statement over its period, times ascending."""
     start_ms, end_ms = document["period"]
     size = document["cutoff"]["size"]
@@ -106,9 +134,11 @@ def _series(view: LedgerView, document: dict[str, Any]) -> _Series:
     }
     found: _Series = {}
     for kid, quantity in sorted(wanted):
+        if kid not in rows:
+            rows[kid] = list(view.records(kid))
         points = [
             (row.facts.time_ms, value)
-            for row in view.records(kid)
+            for row in rows[kid]
             if row.index < size
             and row.facts.time_ms is not None
             and start_ms <= row.facts.time_ms <= end_ms
