@@ -41,6 +41,7 @@ function draw(form) {
           cutoff: { size: form.size, root: fromHex(form.root) },
           generation: BigInt(form.generation),
           final: form.final,
+          opening: form.opening === null ? undefined : BigInt(form.opening),
         }),
       ),
     );

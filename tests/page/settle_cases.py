@@ -53,6 +53,7 @@ def case_form(scene: Scene) -> dict[str, Any]:
         "root": scene.cutoff.root.hex(),
         "generation": "1",
         "final": scene.final,
+        "opening": scene.opening,
         "estimates": [
             {
                 "asset": each.asset,
@@ -78,6 +79,7 @@ def statements(scenes: Iterable[Scene]) -> list[str]:
                 nodes=scene.nodes,
                 cutoff=scene.cutoff,
                 final=scene.final,
+                opening=scene.opening,
                 estimates=scene.estimates,
             )
         except SettlementError:

@@ -120,11 +120,11 @@ def test_sha_256_is_the_one_of_the_standard_library(tmp_path: Path) -> None:
 def test_random_cbor_and_its_mutations_are_read_alike(tmp_path: Path) -> None:
     chance = random.Random(2)
     sound = [cbor.encode(random_item(chance)) for _ in range(400)]
-    items = sound + [mutated(chance, chance.choice(sound)) for _ in range(4000)]
-    items += [chance.randbytes(chance.randint(0, 12)) for _ in range(2000)]
+    items = sound + [mutated(chance, chance.choice(sound)) for _ in range(2500)]
+    items += [chance.randbytes(chance.randint(0, 12)) for _ in range(1000)]
     found = compare("cbor", items, cbor_verdict, tmp_path)
     refused = [verdict["rule"] for verdict in found if "rule" in verdict]
-    assert len(refused) > 2000
+    assert len(refused) > 1000
     assert {"shortest-head", "map-order", "truncated", "trailing", "utf-8"} <= set(refused)
     wanted = [cbor_verdict(item).get("rule") for item in items]
     assert [verdict.get("rule") for verdict in found] == wanted
@@ -143,10 +143,10 @@ def test_the_examples_of_the_cbor_standard_are_read_alike(tmp_path: Path) -> Non
 def test_records_of_the_vectors_and_their_mutations_are_read_alike(tmp_path: Path) -> None:
     chance = random.Random(3)
     sound = [bytes.fromhex(vector["record"]) for vector in RECORDS["records"]]
-    items = sound + [mutated(chance, chance.choice(sound)) for _ in range(3000)]
+    items = sound + [mutated(chance, chance.choice(sound)) for _ in range(1500)]
     found = compare("record", items, record_verdict, tmp_path)
     assert all("value" in verdict for verdict in found[: len(sound)])
-    assert 300 < sum("value" in verdict for verdict in found) < 2700
+    assert 150 < sum("value" in verdict for verdict in found) < 1400
 
 
 def test_signatures_of_the_vectors_hold_and_a_changed_one_does_not(tmp_path: Path) -> None:
@@ -173,6 +173,6 @@ def test_notes_and_their_mutations_are_read_alike(tmp_path: Path) -> None:
     signature = "Az3grlgtPICikS85SfpBpDPdDsfJ5r2C0BtcfKgU1xn6NS1Nz+RVFGpRd0RgCLvFhbTWBBJw3w=="
     text = f"wattest/demo\n1440\n{root}\n\n\u2014 wattest/demo {signature}\n".encode()
     chance = random.Random(4)
-    items = [text] + [mutated(chance, text) for _ in range(2500)]
+    items = [text] + [mutated(chance, text) for _ in range(1200)]
     found = compare("note", items, verdict, tmp_path)
-    assert 100 < sum("value" in each for each in found) < 2400
+    assert 50 < sum("value" in each for each in found) < 1150

@@ -22,7 +22,7 @@ import settlement_bench as bench
 import template_vectors as templates
 
 pytestmark = needs_node
-COUNT, COUNT_LONG = 150, 5_000
+COUNT, COUNT_LONG = 100, 5_000
 
 
 def plain_scene(vector: dict[str, Any]) -> Scene:

@@ -83,8 +83,9 @@ function picture(bars, top, unit, zone, meters) {
     shapes.push(draw("rect", { class: "bar", x, y: y(bar.value), width: wide, height }));
   });
   const [first, last] = [bars[0].start, bars[bars.length - 1].end];
-  shapes.push(label(LEFT, HEIGHT - 8, moment(first, zone, false), "start"));
-  shapes.push(label(WIDTH - RIGHT, HEIGHT - 8, moment(last, zone, false), "end"));
+  const short = last - first < 3 * DAY_MS;
+  shapes.push(label(LEFT, HEIGHT - 8, moment(first, zone, short), "start"));
+  shapes.push(label(WIDTH - RIGHT, HEIGHT - 8, moment(last, zone, short), "end"));
   shapes.push(label(LEFT - 6, HEIGHT - 8, unit, "end"));
   return shapes;
 }

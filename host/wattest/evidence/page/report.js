@@ -209,7 +209,7 @@ export function headline(bundle) {
   return `This statement holds: ${words.money(document.total, terms)}${test}`;
 }
 
-const ACTS = { 2: "disputes", 3: "settles a dispute about", 4: "confirms a payment of" };
+const ACTS = { 2: "disputes", 3: "settles a dispute:", 4: "confirms a payment of" };
 
 function actText(act, terms) {
   if (act.machine) {

@@ -27,7 +27,7 @@ function identity(reading) {
   return `${reading.ctx}/${reading.seq}`;
 }
 
-function isUsable(reading, policy) {
+export function isUsable(reading, policy) {
   if (reading.derived && policy.derivedTime === "exclude") return false;
   return reading.statusOk || policy.status !== "exclude";
 }

@@ -9,6 +9,7 @@ import { TIME_MAX, previousPeriods } from "../zone.js";
 import { scanAvailability } from "./availability.js";
 import { estimateFor } from "./estimate.js";
 import { statementForm } from "./form.js";
+import { withoutLate } from "./opening.js";
 import { priceLines } from "./price.js";
 
 export const ENGINES = [{ format: "wattest-statement/2", engine: 2n }];
@@ -207,7 +208,12 @@ export function settle(request) {
   if (period[0] < 0n || period[0] >= period[1] || period[1] > TIME_MAX) {
     fail("settle", "The statement is of a period that cannot be.");
   }
-  const run = new Run(request);
+  const { opening = null } = request;
+  const readings =
+    opening === null
+      ? request.readings
+      : withoutLate(request.readings, terms.policy, period[0], opening);
+  const run = new Run({ ...request, readings });
   const counts = new Map(terms.lines.map((line) => [line.code, run.count(line)]));
   const asked = terms.lines.some(({ needs }) => needs.availability);
   const availability = asked ? scanAvailability(terms, run.service, run.sources) : null;

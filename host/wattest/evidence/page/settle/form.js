@@ -102,5 +102,7 @@ export function statementForm(drawn) {
     total: totalOf(terms, lines),
     payouts: payoutsOf(terms, lines),
   };
-  return availability ? { ...form, availability: availabilityForm(availability) } : form;
+  if (drawn.opening !== undefined) form.opening = drawn.opening;
+  if (availability) form.availability = availabilityForm(availability);
+  return form;
 }

@@ -4,6 +4,7 @@ import { asRule, fail, isBytes } from "../bytes.js";
 import { decode } from "../cbor.js";
 import * as entries from "../entries.js";
 import { entryName } from "../names.js";
+import { plural } from "../words.js";
 import { EVENT, parseRecord } from "../record.js";
 
 const BODY_BYTES_MAX = 65536;
@@ -102,5 +103,6 @@ export function checkForms(bundle) {
     entry.form = asRule("form", where, () => readForm(kind, body));
   }
   const records = bundle.entries.filter(isRecord).length;
-  return `${records} records, ${bundle.entries.length - records} other entries`;
+  const others = bundle.entries.length - records;
+  return `${plural(records, "record")}, ${plural(others, "other entry", "other entries")}`;
 }

@@ -231,7 +231,7 @@ function noteGaps(bundle) {
   const heads = new Map();
   for (const entry of bundle.entries.filter(isRecord)) {
     const { form } = entry;
-    const head = heads.get(form.kid) ?? { last: null, next: new Map() };
+    const head = heads.get(form.kid) ?? { serial: form.serial, last: null, next: new Map() };
     const expected = head.next.get(form.ctx);
     const missing = expected !== undefined && form.seq > expected;
     if (missing) {
@@ -244,10 +244,11 @@ function noteGaps(bundle) {
     head.last = form.digest;
     heads.set(form.kid, head);
   }
-  for (const [kid, { broken }] of heads) {
+  for (const { serial, broken } of heads.values()) {
     if (broken) {
+      const count = plural(broken, "record");
       bundle.notes.push(
-        `${broken} records of the meter with key ${kid} do not name the one before.`,
+        `Meter ${serial}: ${count} without a link to the one before in this file.`,
       );
     }
   }

@@ -104,6 +104,9 @@ function difference(ours, logged, path = "") {
 function resettle(bundle, statement, terms, { cutoff, digest }) {
   const { index, form, body } = statement;
   const where = entryName(statement);
+  if (typeof (form.get("opening") ?? 0n) !== "bigint") {
+    fail("statement", "The statement does not say when its begin was frozen.", where);
+  }
   let document;
   try {
     document = settle({
@@ -114,6 +117,7 @@ function resettle(bundle, statement, terms, { cutoff, digest }) {
       cutoff: { size: cutoff.size, root: cutoff.root },
       generation: form.get("generation"),
       final: form.get("state") === "final",
+      opening: form.get("opening"),
     });
   } catch (error) {
     if (!error.rule) throw error;
