@@ -58,6 +58,18 @@ class Case:
         """All entries, ascending by index."""
         return self.bundle.entries
 
+    def own_statements(self) -> dict[int, Mapping[str, Any]]:
+        """Return the statements the bundle is about, by index of their entries."""
+        subject = self.statement
+        if subject is None:
+            return {}
+        about = (subject.contract, list(subject.period))
+        return {
+            index: document
+            for index, document in self.statements.items()
+            if (document["contract"], document["period"]) == about
+        }
+
     def body(self, index: int) -> bytes:
         """Return the body of an entry that is in the bundle."""
         return next(entry.body for entry in self.bundle.entries if entry.index == index)

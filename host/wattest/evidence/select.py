@@ -99,6 +99,7 @@ class Selection:
             if "opening" in document
         ]
         chosen = {*subject.statements, *catalogue.log_rotations}
+        chosen |= self._before(subject)
         chosen |= {
             index
             for index, document in catalogue.terms.items()
@@ -119,6 +120,22 @@ class Selection:
             and subject.period[0] < estimate.window[1]
         }
         return chosen
+
+    def _before(self, subject: Subject) -> set[int]:
+        """Final statements of the period before that froze the value at the begin."""
+        openings = {document.get("opening") for document in subject.statements.values()} - {None}
+        found: dict[int, int] = {}
+        for index, document in self._catalogue.statements.items():
+            period = document.get("period")
+            if (
+                document.get("contract") == subject.contract
+                and type(period) is list
+                and period[-1:] == [subject.period[0]]
+                and document.get("state") == "final"
+                and document["cutoff"]["size"] in openings
+            ):
+                found.setdefault(document["cutoff"]["size"], index)
+        return set(found.values())
 
     def session(self, subject: SessionSubject) -> set[int]:
         """Return the indexes of what proves a session."""

@@ -60,7 +60,7 @@ class Contract:
             message = f"{ask.threshold} of {len(ask.keys)} witnesses expected, as the terms say"
             raise RuleBroken("witness-policy", "manifest.json", message)
         self._judge_acts()
-        documents = self._case.statements.values()
+        documents = self._case.own_statements().values()
         for digest in {document["terms"] for document in documents} | {self._subject.terms}:
             if digest in self.terms:
                 self._check_agreed(digest)
@@ -69,14 +69,17 @@ class Contract:
 
     def check_statement(self) -> str:
         """Step 10: every generation is what its terms and evidence give."""
-        statements = self._case.statements
+        statements = self._case.own_statements()
         generations = [document["generation"] for document in statements.values()]
         if generations != list(range(1, self._subject.generations + 1)):
             message = f"1 to {self._subject.generations} expected, got {generations}"
             raise RuleBroken("generations", "entries.cbor", message)
-        for index, document in statements.items():
+        for index, document in self._case.statements.items():
             where = f"entry {index} (statement, generation {document['generation']})"
-            self._check_subject(where, document)
+            if index in statements:
+                self._check_terms_of(where, document)
+            else:
+                self._check_before(where, document)
         total = ""
         for index, document in statements.items():
             where = f"entry {index} (statement, generation {document['generation']})"
@@ -154,18 +157,33 @@ class Contract:
             if party in (terms.seller, terms.buyer):
                 self._case.notes.append(f"these terms are not signed by {party}")
 
-    def _check_subject(self, where: str, document: Mapping[str, Any]) -> None:
+    def _check_before(self, where: str, document: Mapping[str, Any]) -> None:
+        """Besides its own, a bundle may hold statements of the period right before."""
         subject = self._subject
-        about = (document["contract"], tuple(document["period"]))
-        if about != (subject.contract, subject.period):
+        if (document["contract"], document["period"][1]) != (subject.contract, subject.period[0]):
             message = f"contract {subject.contract}, period {list(subject.period)} expected"
             raise RuleBroken("generations", where, message)
+
+    def _check_terms_of(self, where: str, document: Mapping[str, Any]) -> None:
+        subject = self._subject
         if document["terms"] not in self.terms:
             message = f"terms {document['terms'].hex()} expected in the bundle"
             raise RuleBroken("generations", where, message)
         if document["generation"] == subject.generations and document["terms"] != subject.terms:
             message = f"terms {subject.terms.hex()} expected"
             raise RuleBroken("generations", where, message)
+
+    def _check_opening(self, where: str, index: int, document: Mapping[str, Any]) -> None:
+        """The value at the begin is frozen only by a final statement of the period before."""
+        if "opening" not in document:
+            return
+        own = self._case.own_statements()
+        for place, before in self._case.statements.items():
+            frozen = before.get("state") == "final" and place not in own and place < index
+            if frozen and before["cutoff"]["size"] == document["opening"]:
+                return
+        message = f"a final statement of the period before with cut-off {document['opening']}"
+        raise RuleBroken("opening", where, f"{message} expected")
 
     def _settle_again(self, where: str, index: int, document: Mapping[str, Any]) -> str:
         case = self._case
@@ -176,6 +194,7 @@ class Contract:
         if not self.placed[document["terms"]] < bound.size <= index:
             message = f"terms before the cut-off at {bound.size}, statement not, expected"
             raise RuleBroken("cutoff", where, message)
+        self._check_opening(where, index, document)
         version = (document["format"], document.get("engine"))
         if version != (STATEMENT_FORMAT, ENGINE_VERSION):
             message = f"{STATEMENT_FORMAT}, engine {ENGINE_VERSION} expected, got {version}"

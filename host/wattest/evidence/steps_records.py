@@ -55,7 +55,7 @@ def check_records(case: Case) -> str:
 
 def check_completeness(case: Case) -> str:
     """Step 9: what statements, findings and the manifest name is there; gaps are named."""
-    for document in case.statements.values():
+    for document in case.own_statements().values():
         _check_named(case, document)
     for index, finding in case.findings.items():
         if finding.code == CONFLICT_CODE:

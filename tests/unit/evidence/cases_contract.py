@@ -31,6 +31,7 @@ def cases(scenes: Mapping[str, Scene]) -> Iterator[Mutant]:
     yield from _statements(forge)
     yield from _evidence(forge, plain)
     yield from _acts(forge, scene)
+    yield from _openings(Forge.of(scenes["opening"].bench, scenes["opening"].data))
 
 
 def _made(
@@ -255,6 +256,31 @@ def _evidence(forge: Forge, plain: Forge) -> Iterator[Mutant]:
     changed.cutoffs = [9]
     changed.edit(changed.places(K.STATEMENT)[0], lambda d: d["cutoff"].update(size=9))
     yield _made("a cut-off before a reading that counts", changed, 10, "statement", base="plain")
+
+
+def _openings(forge: Forge) -> Iterator[Mutant]:
+    """A begin is frozen by a final statement of the period before, or not at all."""
+    before, own = forge.places(K.STATEMENT)
+
+    def made(name: str, changed: Forge, rule: str = "opening") -> Mutant:
+        return _made(name, changed, 10, rule, base="opening")
+
+    changed = forge.copy()
+    changed.chosen.discard(before)
+    yield made("a frozen begin without the statement that froze it", changed)
+    changed = _edited(forge, before, _put("state", "complete"))
+    yield made("a frozen begin after a statement that is not final", changed)
+    changed = _edited(forge, own, lambda d: d.update(opening=d["opening"] - 1))
+    yield made("a begin frozen at another number of entries", changed)
+    changed = _edited(forge, own, _put("opening", "now"))
+    yield made("a begin frozen at a text", changed)
+    changed = _edited(forge, own, lambda d: d.pop("opening"))
+    yield made("a begin that is not frozen any more", changed, "statement")
+    shifted = [PERIOD[0] - 2 * HOUR_MS, PERIOD[0] - HOUR_MS]
+    changed = _edited(forge, before, _put("period", shifted))
+    yield made("a statement of a period long before", changed, "generations")
+    changed = _edited(forge, before, _put("contract", "heater"))
+    yield made("a frozen begin by a statement of another contract", changed, "generations")
 
 
 def _acts(forge: Forge, scene: Scene) -> Iterator[Mutant]:

@@ -193,6 +193,7 @@ class Bench:
         *,
         generation: int = 1,
         final: bool = False,
+        opening: int | None = None,
     ) -> Statement:
         """Draw and log a statement on everything that is there."""
         newest = self.ledger.checkpoint()
@@ -209,6 +210,7 @@ class Bench:
             cutoff=bound,
             generation=generation,
             final=final,
+            opening=opening,
         )
         self.append(EntryKind.STATEMENT, statement.to_cbor())
         return statement

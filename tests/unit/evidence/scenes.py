@@ -119,6 +119,23 @@ def plain_scene(store: SqliteStore | None = None) -> Scene:
     return Scene(bench, bench.bundle(CONTRACT), (lamp,), {}, ())
 
 
+def opening_scene(store: SqliteStore | None = None) -> Scene:
+    """A period whose begin was frozen by the final statement of the one before."""
+    bench = Bench(6, store)
+    lamp = Meter(1, "lamp")
+    bench.log_terms(_PLAIN)
+    bench.enrol(lamp.enrolment())
+    early = [*lamp.readings([-50, -10])]
+    lamp.import_milliwh += 300_000
+    (late,) = lamp.readings([-1])
+    bench.add(*early, *lamp.readings([20]))
+    bound = bench.ledger.size
+    bench.settle(CONTRACT, PERIOD[0] - HOUR_MS, PERIOD[0], final=True)
+    bench.add(late, *lamp.readings([40, 70]))
+    bench.settle(CONTRACT, *PERIOD, opening=bound)
+    return Scene(bench, bench.bundle(CONTRACT), (lamp,), {}, ())
+
+
 def session_scene(store: SqliteStore | None = None) -> Scene:
     """A charging session among the readings of its node."""
     bench = Bench(3, store)
@@ -146,6 +163,7 @@ def reading_scene(store: SqliteStore | None = None) -> Scene:
 SCENES = {
     "statement": statement_scene,
     "plain": plain_scene,
+    "opening": opening_scene,
     "session": session_scene,
     "reading": reading_scene,
 }

@@ -28,7 +28,7 @@ def chosen(sizes: range) -> st.SearchStrategy[tuple[int, list[int]]]:
 
 
 @given(chosen(range(1, 71)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_entries_of_any_tree_are_proved(case: tuple[int, list[int]]) -> None:
     size, indexes = case
     proof = prove_entries(_node(LEAVES[:size]), indexes, size)
@@ -37,7 +37,7 @@ def test_any_entries_of_any_tree_are_proved(case: tuple[int, list[int]]) -> None
 
 
 @given(chosen(range(2, 71)), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_another_leaf_place_hash_or_length_is_refused(
     case: tuple[int, list[int]], data: st.DataObject
 ) -> None:
