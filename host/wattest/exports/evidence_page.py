@@ -150,6 +150,12 @@ def how_to_check(placed: PlacedStatement) -> Iterator[str]:
         f"<code>{placed.digest}</code>. SHA-256 of the terms it was priced by: "
         f"<code>{document['terms'].hex()}</code>.",
     )
+    if "opening" in document:
+        yield tag(
+            "p",
+            "The registers at its begin are those that became final with the period before, by "
+            f"the first {document['opening']:,} entries.",
+        )
     commands = [f"wattest verify {folder}", f"wattest ledger checkpoint {folder}"]
     commands.append(f"wattest ledger prove {folder} {placed.index}")
     first = next(record_indexes(document), None)

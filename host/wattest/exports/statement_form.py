@@ -149,6 +149,7 @@ _DOCUMENT = _map(
     lines=_list(_LINE),
     total=_INT,
     payouts=_PAYOUTS,
+    opening_=_INT,
     availability_=_map(value=_exact, assets=_list(_ASSET)),
 )
 
