@@ -117,11 +117,24 @@ def test_lint_accepts_the_export_and_names_a_page_that_is_taken_out(
     said = say("ocmf", "lint", shorter, "--key", key)
     assert said.code == 1
     assert "missing: F5" in said.out
-    assert "incomplete" in said.out
+    assert "accepts it and misses the rest" in said.out
     document = json.loads(say("ocmf", "lint", shorter, "--key", key, "--json").out)
     assert document["refused"] is False
     assert document["complete"] is False
     assert {text["signature"] for text in document["texts"]} == {"valid"}
+
+
+def test_records_inside_the_texts_of_the_bench_are_checked_with_the_nodes_key(
+    say: Any, kept: Path, tmp_path: Path
+) -> None:
+    (node,) = exported(say, kept, "--session", "T1", "--mode", "node")
+    file = tmp_path / "all.xml"
+    say("ocmf", "export", kept, "--format", "xml", "-o", file)
+    assert say("ocmf", "lint", file, "--node-key", node["public_key"]).code == 0
+    (bench,) = exported(say, kept, "--session", "T1")
+    said = say("ocmf", "lint", file, "--node-key", bench["public_key"])
+    assert said.code == 1
+    assert "signed by another key than the one given" in said.out
 
 
 def test_session_statement_has_energy_time_and_price(say: Any, kept: Path) -> None:

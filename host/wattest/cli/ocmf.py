@@ -71,6 +71,12 @@ def add_command(commands: Commands) -> None:
     lint.add_argument(
         "--key", type=_key, metavar="HEX", help="public key: SPKI DER in hex, or x and y"
     )
+    lint.add_argument(
+        "--node-key",
+        type=_key,
+        metavar="HEX",
+        help="public key of the node: also check its records inside a bench's texts",
+    )
     add_json(lint)
     lint.set_defaults(run=_lint)
 
@@ -180,7 +186,8 @@ def _lint(args: argparse.Namespace) -> int:
     from wattest.exports.ocmf_lint import lint_ocmf
 
     try:
-        report = lint_ocmf(read_items(_source(args.source), args.key))
+        items = read_items(_source(args.source), args.key)
+        report = lint_ocmf(items, node_spki=args.node_key)
     except OcmfError as error:
         if args.json:
             print_json({"passed": False, "error": str(error), "texts": [], "findings": []})
@@ -241,7 +248,7 @@ def _verdict(report: LintReport) -> str:
     if report.refused:
         return bad("refused") + ": the Transparenzsoftware would not accept this" + also
     if not report.complete:
-        return bad("incomplete") + ": accepted one by one, but not all there or not of one" + also
+        return bad("not all right") + ": that verifier accepts it and misses the rest" + also
     broken = any(finding.rule.broken for finding in report.all_findings)
     word = "accepted, though the standard is broken" if broken else "accepted"
     return good(word) + also

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from wattest.errors import OcmfError
 from wattest.exports.ocmf import HEADER, SEPARATOR, Digits, Ocmf, page_of, read_ocmf
+from wattest.exports.ocmf_inside import inside_faults
 from wattest.exports.ocmf_pages import page_faults
 from wattest.exports.ocmf_rules import RULES, OcmfFinding
 from wattest.exports.ocmf_signature import (
@@ -40,6 +41,8 @@ TOP_KEYS: Final = frozenset(
     )
 )
 READING_KEYS: Final = frozenset(["TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "ST"])
+OURS: Final = frozenset({36, 37, 44, 45})
+"""Rules that the existing verifier never looks at, and that we refuse a file for."""
 _USER_KEYS = ("IS", "IL", "IF", "IT", "ID")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}[+-]\d{4} [A-Z]")
 _INHERITED = ("TM", "TX", "RI", "RU", "RT", "EF", "ST")
@@ -107,8 +110,11 @@ class LintReport:
 
     @property
     def complete(self) -> bool:
-        """No page is missing or twice, and every pair is of one meter: ours alone checks that."""
-        return not any(finding.rule.number in {36, 37} for finding in self.all_findings)
+        """No page is missing or twice, a pair is of one meter, records inside fit their text.
+
+        Ours alone checks that.
+        """
+        return not any(finding.rule.number in OURS for finding in self.all_findings)
 
     @property
     def passed(self) -> bool:
@@ -116,9 +122,14 @@ class LintReport:
         return not self.refused and self.complete
 
 
-def lint_ocmf(items: Sequence[OcmfItem]) -> LintReport:
-    """Check texts, each by itself and all of them together."""
-    texts = tuple(_text(number, item) for number, item in enumerate(items, 1))
+def lint_ocmf(items: Sequence[OcmfItem], *, node_spki: bytes | None = None) -> LintReport:
+    """Check texts, each by itself and all of them together.
+
+    Args:
+        items: in the order of their file.
+        node_spki: key of the node whose records are inside texts of a wattest bench, or None.
+    """
+    texts = tuple(_text(number, item, node_spki) for number, item in enumerate(items, 1))
     together: list[OcmfFinding] = []
     keyed = [(text.ocmf, item.spki) for text, item in zip(texts, items, strict=True) if text.ocmf]
     for where, message in page_faults(keyed):
@@ -138,7 +149,7 @@ def _finding(broken: Broken) -> OcmfFinding:
     return OcmfFinding(rule=RULES[number], where=where, message=message)
 
 
-def _text(number: int, item: OcmfItem) -> LintedText:
+def _text(number: int, item: OcmfItem, node_spki: bytes | None) -> LintedText:
     findings: list[OcmfFinding] = []
     data = item.data.strip(b" \t\r\n")
     parts = data.split(SEPARATOR.encode())
@@ -159,6 +170,7 @@ def _text(number: int, item: OcmfItem) -> LintedText:
     check = verify_ocmf(ocmf, item.spki)
     findings += [_finding(broken) for broken in _payload(ocmf.payload, name)]
     findings += [_finding(broken) for broken in _section(ocmf.signature, name)]
+    findings += [_finding(broken) for broken in inside_faults(ocmf, name, node_spki)]
     if check.state is SignatureState.INVALID:
         findings.append(_finding((35, f"{name} SD", check.message)))
     elif check.state is SignatureState.UNREADABLE:

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from wattest.errors import VerificationError
 from wattest.exports.ocmf import Digits, write_json
-from wattest.exports.ocmf_signature import der_of, sealed
+from wattest.exports.ocmf_signature import sealed
 from wattest.settlement.session import Session
+from wattest.verify.signature import signature_der
 from wattest.wire.record import OBIS_EXPORT, UNIT_WATTHOUR, Ctx, Record, Register
 
 FORMAT_VERSION: Final = "1.3"
@@ -71,7 +72,7 @@ def node_text(session: Session) -> str:
             "signature of the node",
             hint="export it with --mode gateway",
         )
-    return sealed(node_payload(session), der_of(signature))
+    return sealed(node_payload(session), signature_der(signature))
 
 
 def gateway_session_payload(session: Session, gateway: dict[str, str]) -> str:

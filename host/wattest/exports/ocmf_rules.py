@@ -292,6 +292,16 @@ _ALL = (
         standard="RD holds at least one reading",
         verifier="checks the signature only",
     ),
+    Rule(
+        number=44,
+        standard="own rule: a text of a wattest bench is the one its records inside (XC) give",
+        verifier="ignores keys it does not know",
+    ),
+    Rule(
+        number=45,
+        standard="own rule: the records inside are signed by the node's key",
+        verifier="ignores keys it does not know",
+    ),
 )
 
 RULES: Final = {rule.number: rule for rule in _ALL}

@@ -16,7 +16,6 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -41,7 +40,6 @@ CURVES: Final = {
 """Curve of each algorithm that the OCMF text lists, as `cryptography` names it."""
 
 _SPACES = str.maketrans("", "", " \t\r\n:")
-_HALF = 32
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -142,18 +140,6 @@ def signature_bytes(section: Any) -> bytes:
     if encoding == "base64":
         return _from_base64(data)
     raise ValueError(f"SE: expected hex or base64, got {encoding!r}")
-
-
-def der_of(signature: bytes) -> bytes:
-    """Return r and s, 32 bytes each, as the DER that OCMF wants.
-
-    Raises:
-        ValueError: not 64 bytes.
-    """
-    if len(signature) != 2 * _HALF:
-        raise ValueError(f"signature: expected 64 bytes, got {len(signature)}")
-    r, s = int.from_bytes(signature[:_HALF]), int.from_bytes(signature[_HALF:])
-    return encode_dss_signature(r, s)
 
 
 def sealed(payload_text: str, der: bytes) -> str:
