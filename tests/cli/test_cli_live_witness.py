@@ -11,7 +11,7 @@ import pytest
 from test_cli_live import PROGRAM, boards_up, collect
 from test_cli_witness import witness
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.long]
 
 
 def key_of(folder: Path) -> str:
@@ -20,7 +20,7 @@ def key_of(folder: Path) -> str:
     return str(json.loads(done.stdout)["key"])
 
 
-@pytest.mark.parametrize("guard", ["witness", pytest.param("copy", marks=pytest.mark.long)])
+@pytest.mark.parametrize("guard", ["witness", "copy"])
 def test_a_live_ledger_put_back_from_a_backup_is_not_gone_on_with(
     guard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
