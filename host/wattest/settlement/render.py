@@ -17,6 +17,7 @@ from wattest.settlement.flags import Flag
 from wattest.settlement.money import decimal_text, format_minor, parse_exact
 from wattest.settlement.period import format_instant
 from wattest.settlement.statement import STATEMENT_FORMAT
+from wattest.settlement.templates import TEMPLATES
 from wattest.wire import cbor
 
 _WIDTH = 78
@@ -151,6 +152,10 @@ def _body(document: Mapping[str, Any]) -> Iterator[str]:
         if line.get("estimated"):
             share = Fraction(line["estimated"], line["base_per_unit"])
             yield f"  of which estimated {decimal_text(share)} {line['unit']}"
+        for estimate in line.get("logged", ()):
+            granted = _approximate(str(Fraction(estimate["granted"], line["base_per_unit"])))
+            place = f"the estimate of entry {estimate['index']}"
+            yield f"  {granted} {line['unit']} of them from {place}"
         for usage in line.get("usage", ()):
             yield from _evidence(usage, line)
         for flag in line["flags"]:
@@ -159,9 +164,10 @@ def _body(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unit(line: Mapping[str, Any], part: Mapping[str, Any]) -> str:
-    if "unit" in line:
-        return f" {line['unit']}"
-    return " of the period" if part["quantity"] == line["active"] else ""
+    template = TEMPLATES.get(line["template"])
+    if template is not None and part["window"] in template.shares:
+        return " of the period"
+    return f" {line['unit']}" if "unit" in line else ""
 
 
 def _evidence(usage: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from settlement_bench import APRIL, VECTORS, draw, make_node, terms_map, use_line
+from template_vectors import TEMPLATE_VECTORS, statement_of
 from test_settlement_vectors import settle_vector
 
 from wattest.settlement import Flag, format_minor, read_statement, statement_json, statement_text
@@ -58,6 +59,42 @@ def test_text_is_what_a_person_reads() -> None:
     statement = draw(form, SPECS, nodes=[make_node(kind="emulated")], final=True, generation=2)
     expected = EXPECTED.format(terms=statement.terms_digest.hex()[:16])
     assert statement_text(statement.to_document()) == expected
+
+
+COMPOSITE = """\
+sla                                                                 -73.44 EUR
+  credit                       734.4 x -0.1 = -73.44
+  performance 0.96
+
+fee                                                                  16.25 EUR
+                              650.16 x 0.025 = 16.254
+  seller pays 16.25 to broker
+
+availability 0.96
+  2,488,320 s up, 103,680 s down, 0 s unknown
+
+TOTAL                                                               650.16 EUR
+  to seller                                                         633.91 EUR
+  to broker                                                          16.25 EUR
+"""
+
+
+def example(name: str) -> str:
+    vector = next(vector for vector in TEMPLATE_VECTORS if vector["name"] == name)
+    return statement_text(statement_of(vector).to_document())
+
+
+def test_text_of_a_composite_says_who_gets_what() -> None:
+    assert example("4.10c and availability 0.96").endswith(COMPOSITE)
+
+
+def test_text_says_which_factors_are_shares_of_the_period_and_what_was_estimated() -> None:
+    text = example("4.4f a slope without end, above")
+    assert "1 of the period x 1000 = 1000" in text
+    assert "700 kWh x 0.061643... = 43.150684..." in text
+    assert "20 kWh of them from the estimate of entry 900" in example(
+        "a logged estimate is capped"
+    )
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda vector: str(vector["name"]))

@@ -50,4 +50,4 @@ def _read(table: Table, code: str, _draft: Draft) -> AddOn:
     return AddOn(code=code, amount=read_decimal(table, "amount"), windows=windows)
 
 
-TEMPLATE = Template(name=AddOn.template, read=_read)
+TEMPLATE = Template(name=AddOn.template, read=_read, shares=("",))

@@ -130,4 +130,4 @@ def _read(table: Table, code: str, _draft: Draft) -> GainShare:
     )
 
 
-TEMPLATE = Template(name=GainShare.template, read=_read)
+TEMPLATE = Template(name=GainShare.template, read=_read, shares=("base", "fixed"))

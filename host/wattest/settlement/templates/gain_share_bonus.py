@@ -108,4 +108,4 @@ def _read(table: Table, code: str, _draft: Draft) -> GainShareBonus:
     )
 
 
-TEMPLATE = Template(name=GainShareBonus.template, read=_read)
+TEMPLATE = Template(name=GainShareBonus.template, read=_read, shares=("",))

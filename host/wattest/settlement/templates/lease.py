@@ -90,4 +90,4 @@ def _read(table: Table, code: str, _draft: Draft) -> Lease:
     )
 
 
-TEMPLATE = Template(name=Lease.template, read=_read)
+TEMPLATE = Template(name=Lease.template, read=_read, shares=("",))

@@ -91,4 +91,4 @@ def _read(table: Table, code: str, draft: Draft) -> Licence:
     )
 
 
-TEMPLATE = Template(name=Licence.template, read=_read)
+TEMPLATE = Template(name=Licence.template, read=_read, shares=("service",))

@@ -45,4 +45,4 @@ def _read(table: Table, code: str, _draft: Draft) -> Subscription:
     return Subscription(code=code, amount=read_decimal(table, "amount"))
 
 
-TEMPLATE = Template(name=Subscription.template, read=_read)
+TEMPLATE = Template(name=Subscription.template, read=_read, shares=("",))

@@ -34,7 +34,9 @@ class Template:
         name: as contracts write it.
         read: from the line's table, its code and the draft; refuses what breaks a rule with
             ``ConfigError`` and leaves unknown keys to the caller.
+        shares: labels of the parts whose quantity is a share of the period.
     """
 
     name: str
     read: Callable[[Table, str, Draft], LineTerms]
+    shares: tuple[str, ...] = ()
