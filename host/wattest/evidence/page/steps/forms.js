@@ -45,6 +45,16 @@ function readDocument(body, format, maxDepth = 8) {
   return form;
 }
 
+// The statements a bundle is about; it may hold one of the period before, too.
+export function ownStatements({ entries, manifest }) {
+  return entries.filter(
+    ({ kind, form }) =>
+      kind === STATEMENT &&
+      form.get("contract") === manifest.contract &&
+      form.get("period").every((ms, i) => ms === BigInt(manifest.period[i])),
+  );
+}
+
 function readStatement(body) {
   const form = readDocument(body, "wattest-statement/", STATEMENT_DEPTH);
   const period = form.get("period");

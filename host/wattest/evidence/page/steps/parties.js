@@ -5,7 +5,7 @@ import { kidOf, spkiOf, verifyEs256 } from "../cose.js";
 import { AGREE, DISPUTE, RESOLVE, ROTATE } from "../entries.js";
 import { entryName } from "../names.js";
 import { parseTerms } from "../terms.js";
-import { DISPUTED, ESTIMATE, FINDING, STATEMENT, TERMS, isRecord } from "./forms.js";
+import { DISPUTED, ESTIMATE, FINDING, TERMS, isRecord, ownStatements } from "./forms.js";
 
 const AGREEING = [7, 12];
 const ACTING = [8, 9, 13];
@@ -88,7 +88,7 @@ function checkTerms(bundle) {
 
 // Everybody whose key the terms of a statement pin agreed to exactly these terms.
 function checkAgreements(bundle, contract) {
-  for (const entry of bundle.entries.filter(({ kind }) => kind === STATEMENT)) {
+  for (const entry of ownStatements(bundle)) {
     const digest = hex(entry.form.get("terms"));
     for (const party of bundle.agreedTerms.get(digest)?.pins.keys() ?? []) {
       const agreed = contract.agreements.some(

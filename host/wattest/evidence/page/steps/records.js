@@ -6,7 +6,7 @@ import { entryName } from "../names.js";
 import { EVENT_BREAK, TRANSACTION, parseRecord } from "../record.js";
 import { QUANTITIES } from "../quantities.js";
 import { plural } from "../words.js";
-import { ENROLMENT, FINDING, STATEMENT, isRecord } from "./forms.js";
+import { ENROLMENT, FINDING, isRecord, ownStatements } from "./forms.js";
 
 const RETIRE = 2;
 const BATCH = 200;
@@ -129,8 +129,7 @@ function keysNamed(statement) {
 
 function checkNamed(bundle) {
   const byIndex = new Map(bundle.entries.map((entry) => [BigInt(entry.index), entry]));
-  for (const entry of bundle.entries) {
-    if (entry.kind !== STATEMENT) continue;
+  for (const entry of ownStatements(bundle)) {
     for (const key of keysNamed(entry.form)) {
       checkKeyNamed(bundle, byIndex, key, entryName(entry));
     }

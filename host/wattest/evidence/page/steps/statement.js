@@ -5,24 +5,27 @@ import { decode, encode } from "../cbor.js";
 import { entryName } from "../names.js";
 import { readingsOf } from "../readings.js";
 import { ENGINES, settle } from "../settle/engine.js";
-import { ENROLMENT, ESTIMATE, STATEMENT, TERMS, isRecord } from "./forms.js";
+import { ENROLMENT, ESTIMATE, STATEMENT, TERMS, isRecord, ownStatements } from "./forms.js";
 
-function checkGenerations({ entries, manifest, agreedTerms }) {
-  const statements = entries.filter(({ kind }) => kind === STATEMENT);
+function checkGenerations(bundle) {
+  const { entries, manifest, agreedTerms } = bundle;
+  const statements = ownStatements(bundle);
   const wrong = (message, where) => fail("generations", message, where);
-  for (const statement of statements) {
-    const { form } = statement;
-    const period = form.get("period").every((ms, i) => ms === BigInt(manifest.period[i]));
-    if (form.get("contract") !== manifest.contract || !period) {
-      wrong("This statement is of another contract or period.", entryName(statement));
-    }
-  }
   const numbers = statements.map(({ form }) => form.get("generation"));
   if (
     numbers.length !== manifest.generations ||
     numbers.some((number, i) => number !== BigInt(i + 1))
   ) {
     wrong("Not every version of the statement is in the bundle.", "entries.cbor");
+  }
+  for (const other of entries.filter(({ kind }) => kind === STATEMENT)) {
+    const { form } = other;
+    const before =
+      form.get("contract") === manifest.contract &&
+      form.get("period")[1] === BigInt(manifest.period[0]);
+    if (!before && !statements.includes(other)) {
+      wrong("This statement is of another contract or period.", entryName(other));
+    }
   }
   const last = statements[statements.length - 1];
   if (hex(last.form.get("terms")) !== manifest.terms) {
@@ -46,6 +49,23 @@ function checkCutoff(bundle, statement, n) {
   const terms = bundle.entries.find((entry) => entry.kind === TERMS && entry.digest === digest);
   if (terms.index >= cutoff.size) wrong("The terms were logged after the cut-off.");
   return { cutoff, digest };
+}
+
+// The value at the begin is frozen only by a final statement of the period before.
+function checkOpening(bundle, { index, form }, where) {
+  if (!form.has("opening")) return;
+  const own = ownStatements(bundle);
+  const froze = bundle.entries.some(
+    (other) =>
+      other.kind === STATEMENT &&
+      other.index < index &&
+      !own.includes(other) &&
+      other.form.get("state") === "final" &&
+      other.form.get("cutoff").get("size") === form.get("opening"),
+  );
+  if (!froze) {
+    fail("opening", "The statement that froze its begin is missing.", where);
+  }
 }
 
 function checkVersion(form, where) {
@@ -139,6 +159,7 @@ export function checkStatements(bundle) {
   bundle.statements = checkGenerations(bundle).map((statement, n) => {
     const { form } = statement;
     const found = checkCutoff(bundle, statement, n);
+    checkOpening(bundle, statement, entryName(statement));
     checkVersion(form, entryName(statement));
     return resettle(bundle, statement, bundle.agreedTerms.get(found.digest), found);
   });
