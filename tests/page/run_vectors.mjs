@@ -1,6 +1,7 @@
 // Verify bundles with the page's modules; print their verdicts as JSON, in the order given.
 //
 //   node run_vectors.mjs FILE...             files
+//   node run_vectors.mjs --list LIST         files that a JSON list names
 //   node run_vectors.mjs --mutants FOLDER    every case of a folder with cases.json
 
 import { readFileSync } from "node:fs";
@@ -17,7 +18,8 @@ if (given[0] === "--mutants") {
     verdicts.push({ name, passed, step, rule, where, message });
   }
 } else {
-  for (const path of given) {
+  const paths = given[0] === "--list" ? JSON.parse(readFileSync(given[1], "utf8")) : given;
+  for (const path of paths) {
     const { verdict } = await verifyBundle(new Uint8Array(readFileSync(path)));
     verdicts.push(verdict);
   }
