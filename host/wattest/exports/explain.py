@@ -13,9 +13,10 @@ from wattest.exports.explain_curves import UsageStudy, study
 from wattest.exports.explain_lines import KINDS, Setting, line_sentences
 from wattest.exports.explain_prices import Bill
 from wattest.exports.explain_said import said_of
+from wattest.exports.explain_sampler import BOUNDS
 from wattest.exports.explain_usage import Model
-from wattest.exports.part_words import part_words
-from wattest.exports.words import amount, listed, number
+from wattest.exports.part_words import PartWords, part_words
+from wattest.exports.words import amount, listed, number, price
 from wattest.settlement.amounts import price_at
 from wattest.settlement.line import Priced
 from wattest.settlement.terms import Terms, find_line
@@ -202,9 +203,8 @@ def _example(model: Model, line: Priced) -> str:
     if not line.minor:
         return _other_example(model, line.code)
     money = _money(model, line.minor)
-    how = _how(model, line)
-    if how != money:
-        return f"{how} = {money}"
+    if [words.sum for words in _parts(model, line)] != [money]:
+        return f"{_how(model, line)} = {money}"
     half = price_at(model.terms, model.usage(), active=Fraction(1, 2))
     part = next(other.minor for other in half if other.code == line.code)
     return f"{money} for all of it, {_money(model, part)} for half of it"
@@ -222,10 +222,9 @@ def _other_example(model: Model, code: str) -> str:
     return ""
 
 
-def _how(model: Model, line: Priced) -> str:
-    """Say how a line of the example came about."""
+def _parts(model: Model, line: Priced) -> list[PartWords]:
     quantity = find_line(model.terms, line.line).needs.quantity
-    said = [
+    return [
         part_words(
             template=line.template,
             window=part.window,
@@ -234,10 +233,22 @@ def _how(model: Model, line: Priced) -> str:
             each=part.price,
             unit="" if quantity is None else quantity.unit,
             money=(model.terms.scale, model.terms.currency),
-        ).said
+        )
         for part in line.parts
     ]
-    return " + ".join(said) or "nothing"
+
+
+def _how(model: Model, line: Priced) -> str:
+    """Say how a line came about; where a bound holds, what the formula gave before it."""
+    said = " + ".join(words.said for words in _parts(model, line)) or "nothing"
+    bound = next((BOUNDS[flag] for flag in line.flags if flag in BOUNDS), None)
+    if bound is None:
+        return said
+    formula = sum((part.amount for part in line.parts), Fraction(0))
+    given = price(formula, model.terms.scale, model.terms.currency)
+    if formula == line.exact:
+        return f"{said}, the {bound}"
+    return f"{said}, which would be {given}, but the {bound} holds"
 
 
 def _bill_rows(model: Model, bill: Bill) -> Iterator[tuple[str, str, str]]:
@@ -267,7 +278,12 @@ def _usage(model: Model) -> str:
         + (f" ({driver.words})" if driver.unit else "")
         for driver in model.drivers
     ]
-    return f"A full period with {listed(said)}." if said else "A full period."
+    period = "A full period"
+    if any("subscription" in line for line in model.form["line"]):
+        period += " after the warranty"
+    if any("windows" in line for line in model.form["line"]):
+        period += ", everything booked all the time,"
+    return f"{period} with {listed(said)}." if said else f"{period.removesuffix(',')}."
 
 
 def _rules(model: Model) -> Iterator[Section]:

@@ -120,12 +120,28 @@ EXAMPLES = {
     "SHORTFALL": "with 8,100 kWh, missing: 900 kWh x -0.03 EUR = -27.00 EUR",
     "GAIN_SHARE": "base: 1,000.00 EUR + gain: 3,000 kWh x 0.04 EUR = 1,120.00 EUR",
     "LEASE": "250.00 EUR for all of it, 125.00 EUR for half of it",
+    "LICENCE": "40.00 EUR for all of it, 20.00 EUR for half of it",
 }
 
 
 @pytest.mark.parametrize("template", EXAMPLES)
 def test_example_shows_how_the_amount_comes_about(template: str) -> None:
     assert EXAMPLES[template] in flat(explained(contract(template)))
+
+
+def test_example_says_when_a_bound_holds_instead_of_the_formula() -> None:
+    capped = HEAD + line("GAIN_SHARE_BONUS") + 'maximum = "100"\n'
+    assert (
+        "bonus: 3,000 kWh x 0.036 EUR, which would be 108.00 EUR, but the largest amount holds = "
+        "100.00 EUR"
+    ) in flat(explained(capped))
+
+
+def test_example_bill_says_what_kind_of_period_it_is_for() -> None:
+    assert "A full period after the warranty." in flat(explained(HEAD + line("LICENCE")))
+    assert "A full period, everything booked all the time, with 480 kWh" in flat(
+        explained(contract("ADD_ON"))
+    )
 
 
 def test_time_of_use_is_said_with_its_hours_and_drawn() -> None:
