@@ -15,7 +15,7 @@ from wattest.wire.entries import LoggedEstimate
 HOUR_MS = 60 * MINUTE_MS
 PERIOD = (EPOCH_MS, EPOCH_MS + HOUR_MS)
 CONTRACT = "lamp"
-_PLAIN = """
+PLAIN = """
 contract = "lamp"
 seller = "lake"
 buyer = "cabin"
@@ -53,7 +53,7 @@ def pinned_terms(parties: dict[str, Signer], witnesses: tuple[Cosigner, ...]) ->
     """Return terms that pin both parties' keys and ask for one of the witnesses."""
     keys = ", ".join(f'"{w.key.to_text()}"' for w in witnesses)
     pins = "\n".join(f'{name} = "{key.public_key.hex()}"' for name, key in parties.items())
-    return f"{_PLAIN}\n[party_keys]\n{pins}\n[witness]\nthreshold = 1\nkeys = [{keys}]\n"
+    return f"{PLAIN}\n[party_keys]\n{pins}\n[witness]\nthreshold = 1\nkeys = [{keys}]\n"
 
 
 def statement_scene(store: SqliteStore | None = None) -> Scene:
@@ -104,7 +104,7 @@ def plain_scene(store: SqliteStore | None = None) -> Scene:
     """Terms nobody signed; a meter that boots within the period and learns the time later."""
     bench = Bench(2, store)
     lamp = Meter(1, "lamp")
-    bench.log_terms(_PLAIN)
+    bench.log_terms(PLAIN)
     bench.enrol(lamp.enrolment(cfg=bytes(16)))
     bench.add(*lamp.readings([-5, 10, 25]))
     _boot_at(lamp, 27)
@@ -123,7 +123,7 @@ def opening_scene(store: SqliteStore | None = None) -> Scene:
     """A period whose begin was frozen by the final statement of the one before."""
     bench = Bench(6, store)
     lamp = Meter(1, "lamp")
-    bench.log_terms(_PLAIN)
+    bench.log_terms(PLAIN)
     bench.enrol(lamp.enrolment())
     early = [*lamp.readings([-50, -10])]
     lamp.import_milliwh += 300_000

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from evidence_bench import EPOCH_MS, MINUTE_MS, Bench, Meter
 from mutants import CASES, FOLDER, apply
-from scenes import plain_scene, session_scene, statement_scene
+from scenes import (
+    CONTRACT,
+    PERIOD,
+    PLAIN,
+    opening_scene,
+    plain_scene,
+    session_scene,
+    statement_scene,
+)
 
 from wattest.cli import main
 from wattest.operations.rundir import CHECKPOINT_KEY, RunDir
@@ -270,3 +278,34 @@ def test_options_of_the_folder_and_of_the_file_are_kept_apart(
     other = "wattest/bench+bf085f19+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
     text = said(capsys, "verify", file, "--log-key", other, code=1)
     assert "step 2, log-key" in text
+
+
+def unfounded(store: SqliteStore) -> Bench:
+    """A statement whose begin was frozen by nothing, so that a late record does not count."""
+    bench = Bench(6, store)
+    lamp = Meter(1, "lamp")
+    bench.log_terms(PLAIN)
+    bench.enrol(lamp.enrolment())
+    early = [*lamp.readings([-50, -10])]
+    lamp.import_milliwh += 300_000
+    (late,) = lamp.readings([-1])
+    bench.add(*early, *lamp.readings([20]))
+    bound = bench.ledger.size
+    bench.add(late, *lamp.readings([40, 70]))
+    bench.settle(CONTRACT, *PERIOD, opening=bound)
+    return bench
+
+
+def test_begin_is_frozen_by_a_final_statement_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said_so = "final statement of the period before with cut-off 5 expected"
+    for scene, wrong in ((opening_scene, False), (unfounded, True)):
+        folder = kept(tmp_path / scene.__name__, scene)
+        assert main.main(["verify", folder]) == int(wrong)
+        assert (said_so in capsys.readouterr().out) is wrong
+    file = tmp_path / "x.zip"
+    text = said(capsys, "bundle", folder, "-o", str(file), code=1)
+    assert "step 10, opening" in text
+    assert said_so in text
+    assert not file.exists()
