@@ -5,6 +5,7 @@ Layout:
     run.json        what ran: scenario, seed, nodes, totals, verdicts; replaced whole
     scenario.toml   the scenario as it ran: `wattest run` takes it again
     ledger.sqlite   entries, tiles, checkpoints; its public key is in run.json
+    ledger.url      instead of it: the database that holds the ledger, maybe for other benches, too
     frames.bin      every byte the nodes sent, in order of arrival
     frames.csv      t_ns,node,offset,length: one line a chunk of frames.bin
     witnesses.txt   keys of the witnesses whose cosignatures the ledger keeps
@@ -50,6 +51,32 @@ class RunDir:
         return self.path / "ledger.sqlite"
 
     @property
+    def ledger_url(self) -> Path:
+        """The file that names a database, if the ledger is in one."""
+        return self.path / "ledger.url"
+
+    @property
+    def ledger_place(self) -> Path | str:
+        """Where the ledger is, for ``open_store``: the SQLite file, or the URL of a database.
+
+        Raises:
+            ConfigError: ledger.url cannot be read, or is not one line.
+        """
+        if not self.ledger_url.exists():
+            return self.ledger
+        try:
+            url = self.ledger_url.read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot be read: {error}", path=str(self.ledger_url)) from error
+        if "://" not in url or len(url.split()) != 1:
+            raise ConfigError(
+                "expected one line with the URL of a database",
+                path=str(self.ledger_url),
+                hint="write postgresql://user@host:5432/database",
+            )
+        return url
+
+    @property
     def scenario(self) -> Path:
         """The scenario as it ran."""
         return self.path / "scenario.toml"
@@ -91,7 +118,7 @@ class RunDir:
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError("is a file, expected a folder", path=f"--out {self.path}")
-        if self.ledger.exists():
+        if self.ledger.exists() or (self.ledger_url.exists() and self.run_json.exists()):
             raise ConfigError(
                 "already holds a run",
                 path=f"--out {self.path}",

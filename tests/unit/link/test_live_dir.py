@@ -70,7 +70,7 @@ def test_collector_killed_at_any_step_of_its_beginning_can_go_on(
             with pytest.raises(ZeroDivisionError):
                 open_dir(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("wattest.operations.live.folder.SqliteStore", lambda *_, **__: 1 / 0)
+        patch.setattr("wattest.operations.live.folder.open_store", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             open_dir(tmp_path)
     with open_dir(tmp_path) as folder:

@@ -20,6 +20,7 @@ from wattest.ledger.audit_finding import AuditFinding
 from wattest.ledger.evidence import EvidenceChecks
 from wattest.ledger.evidence_acts import ActChecks
 from wattest.ledger.rotation import keys_of
+from wattest.ledger.store import LedgerReader
 from wattest.operations.kept.audit_cosigned import check_cosignatures
 from wattest.operations.kept.audit_files import (
     Problem,
@@ -36,6 +37,7 @@ from wattest.settlement import (
     Cutoff,
     MeteringNode,
     ReadingBook,
+    State,
     Terms,
     node_of_enrolment,
     recompute,
@@ -44,7 +46,7 @@ from wattest.settlement import (
 )
 from wattest.settlement.estimate import estimates_of
 from wattest.settlement.parties import parties_of
-from wattest.store import SqliteStore
+from wattest.store import open_store
 from wattest.verify.second_opinion import second_opinion
 from wattest.wire import Enrolment, parse_enrolment, parse_finding, parse_record
 from wattest.wire.entries import LoggedEstimate, parse_estimate
@@ -102,7 +104,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
     checks = _Checks(ask_again=second_opinion)
     problems: list[Problem] = []
     entries = checkpoints = 0
-    with SqliteStore(run.ledger, read_only=True) as store:
+    with open_store(run.ledger_place, read_only=True) as store:
         for event in audit(store, verifier, checks.by_kind):
             match event:
                 case AuditFinding():
@@ -145,6 +147,7 @@ class _Checks:
         self._enrolments: dict[bytes, Enrolment] = {}
         self._estimates: dict[int, LoggedEstimate] = {}
         self._proved = Proved()
+        self._final: set[tuple[str, int, int | None]] = set()
         self.records = 0
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
@@ -178,7 +181,8 @@ class _Checks:
         findings = [finding for _, finding in self._evidence.findings]
         for kid in branches(findings):
             self._proved.branch(kid)
-        yield from self._proved.check(values, size=size, findings=findings)
+        shared = run.ledger_url.exists()
+        yield from self._proved.check(values, size=size, findings=findings, shared=shared)
         if values.get("live") is not True:
             yield from self._proved.check_frames(run)
 
@@ -240,12 +244,18 @@ class _Checks:
         except WattestError as error:
             yield str(error)
             return
+        opened = (statement.contract, statement.period.start_ms, statement.opening)
+        if statement.opening is not None and opened not in self._final:
+            yield f"a final statement of the period before with cut-off {opened[2]} expected first"
+            return
+        if statement.state is State.FINAL:
+            self._final.add((statement.contract, statement.period.end_ms, statement.cutoff.size))
         self.statements[entry.index] = entry.body
         self.cutoffs[entry.index] = statement.cutoff
 
 
 def _check_references(
-    store: SqliteStore, verifier: CheckpointVerifier, checks: _Checks
+    store: LedgerReader, verifier: CheckpointVerifier, checks: _Checks
 ) -> Iterator[Problem]:
     """What a statement or an anchor rests on must be a checkpoint of this very ledger."""
     keys = keys_of(store, verifier)

@@ -128,7 +128,7 @@ def ask_witnesses(
             signed by it.
     """
     run = RunDir(path)
-    if not run.run_json.exists() or not run.ledger.exists():
+    if not run.run_json.exists() or not (run.ledger.exists() or run.ledger_url.exists()):
         return []
     away = []
     with open_view(path) as view:

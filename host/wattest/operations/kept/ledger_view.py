@@ -57,7 +57,7 @@ def find_ledger(place: Path | str, key: str | None = None) -> LedgerPlace:
     verifier = checkpoint_verifier(run)
     if key is not None:
         raise ConfigError("is for a file or a database: a run names its own", path="--key")
-    return LedgerPlace(store=run.ledger, verifier=verifier)
+    return LedgerPlace(store=run.ledger_place, verifier=verifier)
 
 
 def name_of(place: Path | str) -> str:

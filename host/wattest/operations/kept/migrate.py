@@ -106,11 +106,11 @@ def migrate(
 def _empty_target(target: Path | str) -> Iterator[SqlStore]:
     """Open a ledger to copy into; take it away again if what follows fails."""
     place = target if is_url(target) else Path(target)
-    if isinstance(place, Path):
-        place = RunDir(place).ledger if place.is_dir() else place
-        if place.exists() and place.stat().st_size:
-            with open_store(place, read_only=True) as there:  # which changes nothing in it
-                _check_empty(there.place, there.head().size)
+    if isinstance(place, Path) and place.is_dir():
+        place = RunDir(place).ledger_place
+    if isinstance(place, Path) and place.exists() and place.stat().st_size:
+        with open_store(place, read_only=True) as there:  # which changes nothing in it
+            _check_empty(there.place, there.head().size)
     store = open_store(place)
     try:
         yield store

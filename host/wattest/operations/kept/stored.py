@@ -41,7 +41,7 @@ from wattest.settlement import (
     terms_from_cbor,
     terms_hash,
 )
-from wattest.store import SqliteStore
+from wattest.store import open_store
 from wattest.twin import Plant, Twin, plant_for
 from wattest.units import NS_PER_MS
 from wattest.verify import Finding, Severity, Verdict, Verifier
@@ -66,7 +66,7 @@ def stored_events(path: Path) -> Iterator[RunEvent]:
     values = run.read_json()
     _check_shape(run, values)
     key = checkpoint_verifier(run)
-    with SqliteStore(run.ledger, read_only=True) as store:
+    with open_store(run.ledger_place, read_only=True) as store:
         told = _Told(run, values, LedgerView(store, key))
         yield told.started()
         keys = keys_of(store, key)

@@ -19,7 +19,7 @@ from wattest.ledger import Ledger, LedgerView, Receipt
 from wattest.ledger.kept_checkpoint import check_kept
 from wattest.operations.live.ledger_key import LedgerKey
 from wattest.operations.rundir import CHECKPOINT_KEY, FrameLog, RunDir
-from wattest.store import SqliteStore
+from wattest.store import open_store
 from wattest.witness import FileCopy
 
 if sys.platform == "win32":
@@ -71,7 +71,7 @@ class LiveDir:
             self.signer = self._key.signer(make=not self.resumed)
             self._values = self._begun(epoch_ms)
             self._begin(interval_ms=interval_ms, demo_keys=demo_keys)
-            self.store = SqliteStore(self.run.ledger, create=True)
+            self.store = open_store(self.run.ledger_place, create=True)
         except BaseException:
             os.close(self._lock)
             raise

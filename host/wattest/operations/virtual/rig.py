@@ -32,6 +32,7 @@ from wattest.operations.rundir import FrameLog, RunDir
 from wattest.operations.settler import Drawn, Settler
 from wattest.operations.virtual.bench import PRE_ROLL_NS, EmulatedBench, NodePlan
 from wattest.operations.virtual.conductor import Conductor
+from wattest.operations.virtual.database import empty_store
 from wattest.operations.virtual.deeds import Deeds
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.operations.virtual.fault_watch import CLONE_MARK
@@ -106,7 +107,9 @@ class VirtualRig:
         self._store: Store = MemoryStore()
         if self.run_dir is not None:
             self.run_dir.make(scenario=scenario_to_toml(scenario))
-            self._store = self._stack.enter_context(SqliteStore(self.run_dir.ledger, create=True))
+            place = self.run_dir.ledger_place
+            store = SqliteStore(place) if isinstance(place, Path) else empty_store(self.run_dir)
+            self._store = self._stack.enter_context(store)
             self._frames = FrameLog(self.run_dir)
             self._stack.callback(self._frames.close)
         self._bench = EmulatedBench(seed=scenario.seed, duration_ns=scenario.duration_ns)
