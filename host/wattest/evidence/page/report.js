@@ -12,14 +12,15 @@ function recordsOf(bundle) {
   return bundle.entries.filter(({ kind }) => kind === 1 || kind === 2).map(({ form }) => form);
 }
 
-function partRow(part) {
-  const name = [part.window, part.tier > 0n ? `step ${part.tier}` : ""].filter(Boolean).join(", ");
+function partRow(part, line, currency) {
+  const known = words.isPartName(part.window);
+  const name = [known ? "" : part.window, part.tier > 0n ? `step ${part.tier}` : ""];
   return make(
     "tr",
     { class: "part" },
-    make("td", {}, name),
-    make("td", { class: "number" }, words.readable(part.quantity)),
-    make("td", { class: "number" }, `\u00d7 ${part.price}`),
+    make("td", {}, name.filter(Boolean).join(", ")),
+    make("td", { class: "number" }, words.partWords(part, line, currency)),
+    make("td", { class: "number" }, words.times(part.price)),
     make("td", { class: "number" }, words.readable(part.amount)),
   );
 }
@@ -36,17 +37,19 @@ function remarksOf(line, buyer) {
   return remarks.map((text) => make("div", { class: "quiet" }, text));
 }
 
-function quantityText(line) {
+// What was counted, of a line with several parts.
+function countedText(line) {
   if (line.quantity === undefined) return "";
-  const counted = line.metered + line.estimated;
-  const amount = words.readable(`${counted}/${line.base_per_unit}`);
+  const amount = words.readable(`${line.metered + line.estimated}/${line.base_per_unit}`);
   const unit = line.unit === "each" ? "" : line.unit;
   return `${amount} ${unit} ${words.quantityWords(line.quantity)}`;
 }
 
 function lineRows(line, terms) {
-  const parts = line.parts.length > 1 ? line.parts : [];
-  const price = line.parts.length === 1 && !parts.length ? `\u00d7 ${line.parts[0].price}` : "";
+  const single = line.parts.length === 1;
+  const [part] = line.parts;
+  const quantity = single ? words.partWords(part, line, terms.currency) : countedText(line);
+  const price = single && quantity !== "not due in this period" ? words.times(part.price) : "";
   return make(
     "tbody",
     { class: "line" },
@@ -54,7 +57,7 @@ function lineRows(line, terms) {
       "tr",
       {},
       make("th", { scope: "row" }, line.code, ...remarksOf(line, terms.buyer)),
-      make("td", { class: "number" }, quantityText(line)),
+      make("td", { class: "number" }, quantity),
       make("td", { class: "number" }, price),
       make(
         "td",
@@ -63,7 +66,7 @@ function lineRows(line, terms) {
         make("div", { class: "quiet same" }, "\u2713 recomputed"),
       ),
     ),
-    ...parts.map(partRow),
+    ...(single ? [] : line.parts.map((each) => partRow(each, line, terms.currency))),
   );
 }
 

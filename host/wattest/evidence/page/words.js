@@ -86,6 +86,39 @@ export function readable(exact, places = 6) {
   return (scaled % BigInt(den) === 0n ? "" : "\u2248 ") + grouped(text);
 }
 
+// "\u00d7 0.25", with a minus that is not a hyphen.
+export const times = (price) => `\u00d7 ${price.replace("-", "\u2212")}`;
+
+// What the quantity of a part is, by the name a template gives the part.
+const PARTS = {
+  free: "{unit} free",
+  gain: "{unit} above the target",
+  bonus: "{unit} above the target",
+  performance: "{unit}",
+  overage: "{unit} above the allowance",
+  missing: "{unit} missing",
+  credit: "{currency} charged above",
+};
+const OF_PERIOD = ["base", "fixed", "service"];
+const TIMELY = ["SUBSCRIPTION", "ADD_ON", "PAY_FOR_PERFORMANCE"];
+
+export const isPartName = (window) => window in PARTS || OF_PERIOD.includes(window);
+
+// The quantity of a part in words: "1,323.62 kWh", "0 kWh missing", "the whole period".
+export function partWords({ window, quantity }, line, currency) {
+  const first = line.code === line.line;
+  const rent = first && ["LEASE", "GAIN_SHARE_BONUS"].includes(line.template);
+  if (line.once) return quantity === "0" ? "not due in this period" : "";
+  if (OF_PERIOD.includes(window) || TIMELY.includes(line.template) || rent) {
+    return quantity === "1" ? "the whole period" : `${percent(quantity)} of the period`;
+  }
+  const unit = line.unit && line.unit !== "each" ? line.unit : "";
+  if (line.template === "COMMISSION") return `${readable(quantity)} ${currency}`;
+  const text = (PARTS[window] ?? "{unit}").replace("{unit}", unit).replace("{currency}", currency);
+  const energy = PARTS[window] ? "" : ` ${quantityWords(line.quantity ?? "")}`;
+  return `${readable(quantity)} ${text}${energy}`.replace(/ +/g, " ");
+}
+
 // A share such as "2476800/2548800" as "97.175 %".
 export function percent(exact) {
   const [num, den = "1"] = exact.split("/");
