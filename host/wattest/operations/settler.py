@@ -25,8 +25,8 @@ from wattest.settlement import (
     terms_hash,
     terms_to_cbor,
 )
-from wattest.settlement.lifecycle import due_periods, final_ms, periods_within
-from wattest.settlement.period import previous_periods
+from wattest.settlement.lifecycle import due_periods, final_ms
+from wattest.settlement.period import periods_within, previous_periods
 from wattest.verify import Enrolment
 from wattest.wire import Record
 

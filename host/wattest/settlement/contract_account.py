@@ -68,7 +68,8 @@ class ContractAccount:
         name: of the contract.
         evidence: answers when something is disputed.
         terms: by their hash.
-        newest: hash of the newest terms.
+        newest: hash of the terms in force: the last that both agreed to, or a first draft.
+        latest: hash of the terms that were logged last; a draft while not both have agreed.
         agreed: who agreed to which terms.
         book: its transfers.
         periods: those with a statement, by their begin.
@@ -87,6 +88,7 @@ class ContractAccount:
     evidence: Evidence
     terms: dict[bytes, Terms] = field(default_factory=dict)
     newest: bytes = b""
+    latest: bytes = b""
     agreed: dict[bytes, set[str]] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     periods: dict[int, PeriodAccount] = field(default_factory=dict)
@@ -102,13 +104,20 @@ class ContractAccount:
 
     @property
     def terms_now(self) -> Terms:
-        """The newest terms."""
+        """The terms in force; while none are, the newest draft."""
         return self.terms[self.newest]
 
     @property
     def open_disputes(self) -> list[DisputeCase]:
         """Disputes that money is held for, in the order they were opened."""
         return [case for case in self.disputes.values() if case.is_open]
+
+    def add_terms(self, digest: bytes, terms: Terms) -> None:
+        """Take logged terms: a draft, which replaces nothing that both agreed to."""
+        self.terms[digest] = terms
+        self.latest = digest
+        if not self.signed(self.newest):
+            self.newest = digest
 
     def signed(self, digest: bytes) -> bool:
         """Whether seller and buyer agreed to these terms."""

@@ -19,6 +19,11 @@ def take_dispute(contract: ContractAccount, case: DisputeCase, origin: bytes) ->
         case: what is disputed; nothing happens yet where its period has no statement.
         origin: digest of what the entry says, 32 bytes.
     """
+    terms = contract.terms_now
+    if case.party not in ("", terms.seller, terms.buyer):
+        text = f"{terms.seller} or {terms.buyer} expected, got {case.party}"
+        contract.problems.append((case.index, text))
+        return
     if case.on_top and case.quantity is None:
         text = "how much more was delivered expected, for the seller disputes a quantity"
         contract.problems.append((case.index, text))
@@ -30,6 +35,8 @@ def take_dispute(contract: ContractAccount, case: DisputeCase, origin: bytes) ->
         why = next(iter(problems.values()), "nothing of this contract is disputed")
         contract.problems.append((case.index, why))
         return
+    settled = [each.period.end_ms for each in contract.periods.values()]
+    case.next_ms = max(*(claim.period.end_ms for claim in case.claims), *settled, 0)
     contract.disputes[case.digest] = case
     moves = contract.moves(case.index, origin)
     refresh(contract, periods_of(contract, case), moves)

@@ -55,7 +55,8 @@ class DisputeCase:
         granted: of a resolved one, how many of the disputed counts are billed after all.
         closed: the entry that ended it, or None.
         said: what each party said in a resolution: ``(granted, entry)`` by party.
-        later: periods that were settled since, by their begin.
+        later: periods that were settled since, one directly after the other.
+        next_ms: begin of the period that counts next, UTC ms.
     """
 
     digest: bytes
@@ -69,7 +70,8 @@ class DisputeCase:
     granted: int | None = None
     closed: int | None = None
     said: dict[str, tuple[int, int]] = field(default_factory=dict)
-    later: set[int] = field(default_factory=set)
+    later: int = 0
+    next_ms: int = 0
 
     @property
     def is_open(self) -> bool:

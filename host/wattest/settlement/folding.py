@@ -98,8 +98,7 @@ class AccountsFold:
         contract = self.contracts.setdefault(
             terms.contract, ContractAccount(name=terms.contract, evidence=self.evidence)
         )
-        contract.terms[digest] = terms
-        contract.newest = digest
+        contract.add_terms(digest, terms)
         self.evidence.terms[digest] = terms
         self.parties.add_terms(digest, terms.contract, parties_of(terms))
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wattest.settlement.contract_account import ContractAccount
-from wattest.settlement.period import periods_between, service_window
-from wattest.settlement.terms import FixedPeriods, Terms, Window
+from wattest.settlement.period import periods_within
+from wattest.settlement.terms import Terms, Window
 
 
 class PeriodState(StrEnum):
@@ -74,25 +74,6 @@ def cutoff_ms(terms: Terms, period: Window) -> int:
 def final_ms(terms: Terms, period: Window) -> int:
     """Return from when no more records of a period are accepted, UTC ms."""
     return max(period.end_ms + terms.policy.final_after_ms, cutoff_ms(terms, period))
-
-
-def in_force(terms: Terms, period: Window) -> bool:
-    """Whether the contract is in force in some part of a period."""
-    service = service_window(terms, period)
-    return service.end_ms > service.start_ms
-
-
-def periods_within(terms: Terms, start_ms: int, end_ms: int) -> Iterator[Window]:
-    """Yield the periods that share an instant with ``[start_ms, end_ms)`` and with the contract.
-
-    Raises:
-        SettlementError: more than 10,000 periods.
-    """
-    if isinstance(terms.period, FixedPeriods):
-        start_ms = max(start_ms, terms.period.start_ms)
-    for period in periods_between(terms, start_ms, end_ms):
-        if in_force(terms, period):
-            yield period
 
 
 def due_periods(terms: Terms, *, start_ms: int, end_ms: int, now_ms: int) -> Iterator[Window]:

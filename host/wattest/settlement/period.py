@@ -7,7 +7,7 @@ table. A calendar day may have 23 or 25 hours: March 2026 in Europe/Berlin has 7
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -99,6 +99,25 @@ def service_window(terms: Terms, period: Window) -> Window:
     start = period.start_ms if terms.start_ms is None else max(period.start_ms, terms.start_ms)
     end = period.end_ms if terms.end_ms is None else min(period.end_ms, terms.end_ms)
     return Window(start_ms=start, end_ms=max(start, end))
+
+
+def in_force(terms: Terms, period: Window) -> bool:
+    """Whether the contract is in force in some part of a period."""
+    service = service_window(terms, period)
+    return service.end_ms > service.start_ms
+
+
+def periods_within(terms: Terms, start_ms: int, end_ms: int) -> Iterator[Window]:
+    """Yield the periods that share an instant with ``[start_ms, end_ms)`` and with the contract.
+
+    Raises:
+        SettlementError: more than 10,000 periods.
+    """
+    if isinstance(terms.period, FixedPeriods):
+        start_ms = max(start_ms, terms.period.start_ms)
+    for period in periods_between(terms, start_ms, end_ms):
+        if in_force(terms, period):
+            yield period
 
 
 def active_ms(terms: Terms, period: Window, spans: Sequence[Window] | None = None) -> int:

@@ -25,7 +25,7 @@ from wattest.settlement.amounts import Amounts, amounts_with, settled_from
 from wattest.settlement.contract_account import ContractAccount, PeriodAccount
 from wattest.settlement.disputes import EXPIRY_PERIODS, Claim, DisputeCase, DisputeState, split
 from wattest.settlement.movements import NO_HOLD, RESERVE, FeeKey, Key, LineKey, Moves
-from wattest.settlement.period import period_at
+from wattest.settlement.period import period_at, periods_within
 from wattest.settlement.revision import Extremes, amounts_of
 from wattest.settlement.terms import Basis, Terms, Window, find_line
 from wattest.wire import cbor
@@ -56,9 +56,15 @@ def run_id(document: Mapping[str, Any]) -> bytes:
 def take_agreement(
     contract: ContractAccount, index: int, origin: bytes, *, party: str, terms: bytes
 ) -> None:
-    """Take an agreement to terms; with the second one, what is settled already is posted."""
+    """Take an agreement to terms; with the second one, what is settled already is posted.
+
+    Terms come into force when the second party agrees, once: an old agreement that is logged again
+    brings nothing back.
+    """
+    before = contract.signed(terms)
     contract.agreed.setdefault(terms, set()).add(party)
-    if contract.signed(terms):
+    if contract.signed(terms) and not before:
+        contract.newest = terms
         moves = contract.moves(index, origin)
         refresh(contract, [p for p in contract.periods.values() if p.terms == terms], moves)
         tidy(contract, index, moves)
@@ -68,20 +74,15 @@ def take_statement(contract: ContractAccount, index: int, document: Mapping[str,
     """Take a statement: the next generation of its period.
 
     Raises:
-        SettlementError: its lines do not sum to its total; nothing was changed.
+        SettlementError: its amounts do not follow from its own quantities; nothing was changed.
     """
-    amounts_of(document)
+    problem = _refuse(contract, document)
+    if problem:
+        contract.problems.append((index, problem))
+        return
     start, end = document["period"]
     known = contract.periods.get(start)
     account = known or PeriodAccount(period=Window(start_ms=start, end_ms=end))
-    expected = len(account.generations) + 1
-    if account.final is not None:
-        contract.problems.append((index, f"the period is final since entry {account.final}"))
-        return
-    if document["generation"] != expected:
-        text = f"generation {expected} expected, got {document['generation']}"
-        contract.problems.append((index, text))
-        return
     contract.periods[start] = account
     account.document, account.index = document, index
     account.generations.append(index)
@@ -93,6 +94,46 @@ def take_statement(contract: ContractAccount, index: int, document: Mapping[str,
     moves = contract.moves(index, run_id(document))
     refresh(contract, touched, moves)
     tidy(contract, index, moves)
+
+
+def _refuse(contract: ContractAccount, document: Mapping[str, Any]) -> str:
+    """Say why a statement cannot be taken, or nothing.
+
+    Raises:
+        SettlementError: it is no statement of these terms at all.
+    """
+    terms = contract.terms[document["terms"]]
+    _check_amounts(terms, document)
+    start, end = document["period"]
+    period = Window(start_ms=start, end_ms=end)
+    if period_at(terms, start) != period:
+        return "a settlement period of the terms expected"
+    account = contract.periods.get(start)
+    for other in contract.periods.values():
+        shared = other.period.start_ms < end and start < other.period.end_ms
+        if shared and other.period != period:
+            return f"no period of a statement before expected, that of entry {other.index} is"
+    expected = 1 if account is None else len(account.generations) + 1
+    if account is not None and account.final is not None:
+        return f"the period is final since entry {account.final}"
+    if document["generation"] != expected:
+        return f"generation {expected} expected, got {document['generation']}"
+    return ""
+
+
+def _check_amounts(terms: Terms, document: Mapping[str, Any]) -> None:
+    """A statement must come to the same amounts when its own quantities are priced again."""
+    try:
+        run_id(document)
+        stated = amounts_of(document)
+        priced = amounts_with(settled_from(terms, document), {})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SettlementError(f"a statement of these terms expected: {error}") from error
+    if stated != priced:
+        raise SettlementError(
+            f"contract {terms.contract}: {priced.total} minor units expected for the quantities "
+            f"it states, got {stated.total}"
+        )
 
 
 def refresh(contract: ContractAccount, accounts: Sequence[PeriodAccount], moves: Moves) -> None:
@@ -143,7 +184,8 @@ def extremes(contract: ContractAccount, account: PeriodAccount) -> Extremes:
     seller: dict[str, dict[int, int]] = {}
     for case in contract.disputes.values():
         for claim in case.claims:
-            if claim.period == account.period and case.state is not DisputeState.EXPIRED:
+            about = claim.period == account.period and _can_be_disputed(terms, claim.code)
+            if about and case.state is not DisputeState.EXPIRED:
                 counts = disputed_counts(contract, account, case, claim)
                 for_buyer, for_seller = _sides(terms, case, claim, counts)
                 _add(buyer, claim.code, for_buyer)
@@ -155,6 +197,11 @@ def extremes(contract: ContractAccount, account: PeriodAccount) -> Extremes:
         buyer=amounts_with(settled, buyer, clip=True) if buyer else as_drawn,
         seller=amounts_with(settled, seller, clip=True) if seller else as_drawn,
     )
+
+
+def _can_be_disputed(terms: Terms, code: str) -> bool:
+    """Whether terms have a line, for a dispute may be older than the terms of a statement."""
+    return any(line.code == code and line.needs.basis is not Basis.NOTHING for line in terms.lines)
 
 
 def _sides(
@@ -253,13 +300,18 @@ def _is_once(account: PeriodAccount, code: str) -> bool:
 
 
 def _expire(contract: ContractAccount, index: int, period: Window) -> list[PeriodAccount]:
-    """Count a newly settled period for older disputes; return the periods this changes."""
+    """Count a newly settled period for older disputes; return the periods this changes.
+
+    Only the periods count that follow directly on what was disputed and settled: statements far
+    ahead, which nobody can draw honestly, let no dispute expire.
+    """
     touched: list[PeriodAccount] = []
     for case in contract.open_disputes:
-        if period.start_ms < max(claim.period.end_ms for claim in case.claims):
+        if period.start_ms != case.next_ms:
             continue
-        case.later.add(period.start_ms)
-        if len(case.later) >= EXPIRY_PERIODS:
+        case.later += 1
+        case.next_ms = period.end_ms
+        if case.later >= EXPIRY_PERIODS:
             case.state, case.closed = DisputeState.EXPIRED, index
             touched += [p for p in periods_of(contract, case) if p not in touched]
     return touched
@@ -287,17 +339,19 @@ def held_for(contract: ContractAccount, case: DisputeCase) -> int:
 
 
 def _is_over(contract: ContractAccount) -> bool:
-    """Whether the contract has ended, every period is final and nothing is disputed."""
+    """Whether the contract has ended, every period of it is final and nothing is disputed."""
     terms: Terms = contract.terms_now
-    if terms.end_ms is None or not contract.signed(contract.newest) or contract.open_disputes:
+    accounts = contract.periods.values()
+    if terms.end_ms is None or not accounts or contract.open_disputes:
         return False
+    if not contract.signed(contract.newest) or any(each.final is None for each in accounts):
+        return False
+    first_ms = min(contract.periods) if terms.start_ms is None else terms.start_ms
     try:
-        last = period_at(terms, terms.end_ms - 1)
-    except SettlementError:
+        expected = list(periods_within(terms, first_ms, terms.end_ms))
+    except SettlementError:  # more periods than anybody settles
         return False
-    return last.start_ms in contract.periods and all(
-        account.final is not None for account in contract.periods.values()
-    )
+    return all(period.start_ms in contract.periods for period in expected)
 
 
 def _close(contract: ContractAccount, moves: Moves) -> None:

@@ -56,8 +56,7 @@ class Story:
     def log_terms(self, terms: Terms) -> None:
         digest = terms_hash(terms)
         self.terms = terms
-        self.account.terms[digest] = terms
-        self.account.newest = digest
+        self.account.add_terms(digest, terms)
         self.entries += 1
 
     def agree(self, party: str) -> None:

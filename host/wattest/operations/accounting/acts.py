@@ -30,7 +30,7 @@ def agree(path: Path, *, contract: str, party: str, key: PartyKey) -> int | None
     """
     with AccountsDesk(path) as desk:
         account = find_contract(desk.fold, contract)
-        terms = account.terms_now
+        terms = account.terms[account.latest]
         known = desk.fold.parties.key(contract, party)
         if party in account.agreed.get(terms_hash(terms), ()) and known == key.public_key:
             return None

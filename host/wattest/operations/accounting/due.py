@@ -9,7 +9,7 @@ from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.view import evidence_times, find_contract
 from wattest.operations.live.settling import remember
 from wattest.operations.settler import Drawn, Settler
-from wattest.settlement import Cutoff, terms_from_cbor
+from wattest.settlement import Cutoff
 from wattest.wire import parse_enrolment, parse_record
 
 
@@ -49,9 +49,8 @@ def settle_kept(
 def settler_of(desk: AccountsDesk, *, start_ms: int, end_ms: int) -> Settler:
     """Return a settler that knows everything the ledger holds."""
     entries = list(desk.ledger.entries())
-    bodies = (entry.body for entry in entries if entry.kind == EntryKind.TERMS)
-    newest = {terms.contract: terms for terms in map(terms_from_cbor, bodies)}
-    settler = Settler(tuple(newest.values()), start_ms=start_ms, end_ms=end_ms)
+    contracts = tuple(contract.terms_now for contract in desk.fold.contracts.values())
+    settler = Settler(contracts, start_ms=start_ms, end_ms=end_ms)
     for entry in entries:
         if entry.kind == EntryKind.ENROLMENT:
             settler.enrol(parse_enrolment(entry.body), entry.index)

@@ -15,8 +15,9 @@ from wattest.scenario import Deed, DeedKind, Scenario
 from wattest.settlement import Terms, period_at, terms_hash
 from wattest.settlement.disputes import counts_of
 from wattest.settlement.folding import AccountsFold, problems
-from wattest.settlement.lifecycle import cutoff_ms, periods_within
+from wattest.settlement.lifecycle import cutoff_ms
 from wattest.settlement.parties import parties_of
+from wattest.settlement.period import periods_within
 from wattest.units import NS_PER_MS, format_duration
 from wattest.wire import Agreement, DisputeAct, PaymentAct, PaymentKind, ResolutionAct
 from wattest.wire.act import AnyAct
