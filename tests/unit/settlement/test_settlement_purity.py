@@ -10,6 +10,8 @@ import sys
 import pytest
 from settlement_bench import ROOT
 
+from wattest.settlement import TEMPLATES
+
 PACKAGE = ROOT / "host" / "wattest" / "settlement"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPORTS = {
@@ -108,6 +110,23 @@ def test_the_lint_looks_at_the_whole_package() -> None:
     assert {"engine", "usage", "register", "money", "terms_form", "lease", "availability"} <= {
         p.stem for p in MODULES
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["engine", "draw", "price", "amounts", "statement", "render", "terms_table", "terms_form"],
+)
+def test_module_knows_no_template_by_its_name(name: str) -> None:
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    taken = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and "templates" in (node.module or "")
+        for alias in node.names
+    }
+    assert not said & set(TEMPLATES)
+    assert taken <= {"TEMPLATES", "Draft"}
 
 
 PROGRAM = """

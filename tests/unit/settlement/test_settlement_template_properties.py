@@ -6,6 +6,7 @@ import random
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from settlement_bench import (
@@ -140,16 +141,44 @@ def settled(form: dict[str, Any], specs: list[dict[str, Any]]) -> Statement:
     )
 
 
-@QUICK
-@given(form=contracts(), specs=MONTHS)
-def test_engine_agrees_with_the_oracle_on_any_contract(
-    form: dict[str, Any], specs: list[dict[str, Any]]
-) -> None:
+def agree(form: dict[str, Any], specs: list[dict[str, Any]]) -> None:
     statement = settled(form, specs)
     numbered = [{**spec, "seq": number} for number, spec in enumerate(specs, 1)]
     oracle = Pricer(Case({"period": APRIL}, form, numbered))
     assert {line.code: line.exact for line in statement.lines} == oracle.exact
     assert dict(statement.payouts) == oracle.paid
+
+
+@QUICK
+@given(form=contracts(), specs=MONTHS)
+def test_engine_agrees_with_the_oracle_on_any_contract(
+    form: dict[str, Any], specs: list[dict[str, Any]]
+) -> None:
+    agree(form, specs)
+
+
+@pytest.mark.long
+@settings(max_examples=3_000, deadline=None)
+@given(form=contracts(), specs=MONTHS)
+def test_engine_agrees_with_the_oracle_on_thousands_of_contracts(
+    form: dict[str, Any], specs: list[dict[str, Any]]
+) -> None:
+    agree(form, specs)
+
+
+@pytest.mark.long
+def test_a_thousand_orders_of_arrival_of_a_month_give_the_same_bytes() -> None:
+    """A service promise over 2,880 readings, some bad, some missing; statement bytes each time."""
+    wind = next(v for v in TEMPLATE_VECTORS if v["name"] == "4.10c and availability 0.96")
+    specs = [
+        {"series": {**wind["readings"][0]["series"], "step_s": 900, "steps": 2880}},
+    ]
+    vector = {**wind, "readings": specs}
+    readings, body = make_readings(specs_of(vector)), statement_of(vector).to_cbor()
+    chance = random.Random(1_000)
+    for _ in range(1_000):
+        chance.shuffle(readings)
+        assert statement_of(vector, readings=readings).to_cbor() == body
 
 
 @QUICK
