@@ -8,8 +8,8 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pytest
-from contract_samples import HEAD, LINES, WIND_SLA, contract, line
 
+from contract_samples import HEAD, LINES, WIND_SLA, contract, line
 from wattest.data import data_root
 from wattest.exports.explain import Explanation, explain, explanation_json
 from wattest.exports.explain_cost import period_cost

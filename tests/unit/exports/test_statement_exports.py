@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import xmlschema
-from exports_bench import changed_line, placed
 
+from exports_bench import changed_line, placed
 from wattest.errors import ConfigError, SettlementError
 from wattest.exports.beancount import beancount_text, component, statement_bookings
 from wattest.exports.pain001 import NAMESPACE, payment_file, payments_due, plain

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from exports_bench import placed
 
+from exports_bench import placed
 from wattest.errors import SettlementError
 from wattest.exports.beancount import beancount_text, statement_bookings
 from wattest.exports.placed import PlacedStatement

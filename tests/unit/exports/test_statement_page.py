@@ -6,8 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from exports_bench import HOUR_MS, MARCH_MS, changed_line, placed
 
+from exports_bench import HOUR_MS, MARCH_MS, changed_line, placed
 from wattest.exports.statement_page import reasons_in_words, statement_page
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "line", "circle", "rect", "polyline"}
