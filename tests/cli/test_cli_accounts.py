@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from wattest.cli import main
+from wattest.ledger import EntryKind, NewEntry
+from wattest.operations.accounting.desk import AccountsDesk
 
 pytestmark = pytest.mark.emulated
 SCENARIO = """
@@ -134,6 +136,20 @@ def test_accounts_say_what_moved_and_why(out: str, capsys: pytest.CaptureFixture
 
 def test_a_run_with_a_dispute_holds(out: str) -> None:
     assert main.main(["verify", out]) == 0
+
+
+def test_a_statement_logged_a_second_time_is_named(
+    out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with AccountsDesk(Path(out)) as desk:
+        bodies = [e.body for e in desk.ledger.entries() if e.kind == EntryKind.STATEMENT]
+        desk.log([NewEntry(kind=EntryKind.STATEMENT, body=bodies[0])])
+    capsys.readouterr()
+    assert main.main(["verify", out]) == 1
+    said = capsys.readouterr()
+    assert "generation: none after the final one expected, got 1" in said.out + said.err
+    (document,) = call(capsys, "accounts", out)
+    assert "the period is final since entry" in document["problems"][-1]["what"]
 
 
 def test_settling_what_is_final_changes_no_byte(

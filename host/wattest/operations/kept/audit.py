@@ -151,6 +151,7 @@ class _Checks:
         self.records = 0
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
+        self._generations: dict[tuple[str, int], tuple[int, bool]] = {}
         by_kind = {
             **self._evidence.checks,
             **self.acts.checks,
@@ -252,6 +253,12 @@ class _Checks:
             self._final.add((statement.contract, statement.period.end_ms, statement.cutoff.size))
         self.statements[entry.index] = entry.body
         self.cutoffs[entry.index] = statement.cutoff
+        place = (statement.contract, statement.period.start_ms)
+        number, final = self._generations.get(place, (0, False))
+        self._generations[place] = (statement.generation, statement.state is State.FINAL)
+        if final or statement.generation != number + 1:
+            wanted = "none after the final one" if final else f"number {number + 1}"
+            yield f"generation: {wanted} expected, got {statement.generation}"
 
 
 def _check_references(
