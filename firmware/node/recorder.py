@@ -25,7 +25,7 @@ class Recorder:
         self._journal = journal
         self._sealer = sealer
         self._writer = writer
-        self._session = None
+        self._sessions: list = []  # the one that is open, once its first record is sealed
         self._registers = registers
         self._meter = meter
         self._clock = clock
@@ -42,7 +42,7 @@ class Recorder:
 
     def begin_transaction(self, identification: str, pause) -> None:
         """Seal the reading that begins a transaction."""
-        self._session = None
+        self._sessions.clear()
         self._meter.next_interval(self._meter.transaction)
         self._chain.transaction = identification
         try:
@@ -55,7 +55,8 @@ class Recorder:
             from node.ocmf import SessionSigner
         except MemoryError:
             return  # the session will come without its second signature
-        self._session = SessionSigner(self._chain, self._reading, self._writer, self._sealer.sign)
+        sign = self._sealer.sign
+        self._sessions.append(SessionSigner(self._chain, self._reading, self._writer, sign))
 
     def end_transaction(self, tx: str, pause) -> None:
         """Seal the reading that ends the open transaction: "E", or "P" after a power failure.
@@ -63,8 +64,8 @@ class Recorder:
         A session that this node has seen begin is signed as a whole, too.
         """
         self._seal_interval(TRANSACTION, self._meter.transaction, tx, None, pause)
-        if self._session is not None:
-            self._session = None
+        if self._sessions:
+            self._sessions.clear()
             del sys.modules["node.ocmf"]
             delattr(sys.modules["node"], "ocmf")
 
@@ -137,9 +138,8 @@ class Recorder:
         journal = self._journal
         if journal.dirty:
             self._resume()
-        session = self._session
-        if session is not None and reading.tx:
-            reading.ocmf = session.end(chain, reading, pause)
+        if reading.tx and self._sessions:
+            reading.ocmf = self._sessions[0].end(chain, reading, pause)
         payload = self._writer.write(chain, reading)
         size = self._sealer.seal(journal.space(), payload, pause)
         pause()
