@@ -124,6 +124,10 @@ class Chromium:
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        return self.verdict()
+
+    def verdict(self) -> dict[str, Any]:
+        """Wait until the page shows a verdict."""
         return json.loads(self.evaluate(SETTLED))
 
     def enter(self, selector: str, text: str) -> dict[str, Any]:
@@ -132,7 +136,7 @@ class Chromium:
         field = f"document.querySelector({json.dumps(selector)})"
         self.evaluate(f"{field}.value = {json.dumps(text)}")
         self.evaluate(f"{field}.dispatchEvent(new Event('change')), 0")
-        return json.loads(self.evaluate(SETTLED))
+        return self.verdict()
 
     def text(self, selector: str) -> str:
         """Text of an element as it is shown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,35 @@ def test_another_log_than_the_expected_one_is_refused(chromium: Chromium, page: 
     assert chromium.give(BUNDLES / "reading.zip")["passed"]
     assert chromium.enter("#key", bases["plain"]["log"])["rule"] == "log-key"
     assert chromium.enter("#key", bases["reading"]["log"])["passed"]
+
+
+def test_a_file_may_be_dropped_anywhere_on_the_page(chromium: Chromium, page: Path) -> None:
+    encoded = base64.b64encode((BUNDLES / "reading.zip").read_bytes()).decode()
+    chromium.evaluate(
+        f"""{{
+          const bytes = Uint8Array.from(atob("{encoded}"), (char) => char.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], "reading.zip"));
+          document.dispatchEvent(new DragEvent("drop", {{ dataTransfer, cancelable: true }}));
+        }}"""
+    )
+    assert chromium.verdict()["passed"]
+
+
+def test_a_browser_without_ed25519_says_so_and_shows_nothing_as_checked(
+    chromium: Chromium, page: Path
+) -> None:
+    chromium.evaluate("crypto.subtle.importKey = () => Promise.reject(new Error('no')), 0")
+    assert chromium.give(BUNDLES / "reading.zip")["rule"] == "browser"
+    assert "Ed25519" in chromium.text("#verdict")
+    assert chromium.evaluate("document.querySelectorAll('#steps .passed').length") == 0
+
+
+def test_text_of_a_bundle_is_never_markup(chromium: Chromium, page: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "<img src=x onerror=alert(1)>.zip"
+    odd.write_bytes(b"no archive")
+    assert chromium.give(odd)["rule"] == "zip"
+    assert chromium.evaluate("document.querySelectorAll('img').length") == 0
 
 
 def test_the_page_may_not_connect_even_if_a_script_tries(chromium: Chromium, page: Path) -> None:

@@ -8,11 +8,13 @@ export const TIME_MIN = 631152000000n; // 1990
 export const TIME_MAX = 7258118400000n; // 2200: beyond it no table of zones says anything
 const FORMATS = new Map();
 
+// Whether a name is that of a zone: not an offset, and spelled as the table spells it.
 export function isZone(name) {
   if (name === "UTC") return true;
+  if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    formatOf(name);
-    return true;
+    const { timeZone } = formatOf(name).resolvedOptions();
+    return timeZone === name || timeZone.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;
   }
