@@ -27,12 +27,14 @@ from wattest.settlement import (
     terms_hash,
     terms_to_cbor,
 )
+from wattest.settlement.estimate import estimates_of
 from wattest.store import SqliteStore
 from wattest.store.memory import MemoryStore
 from wattest.wire import cbor
 from wattest.wire.act import AnyAct, seal_act
 from wattest.wire.cose import seal_sign1
 from wattest.wire.enrolment import Enrolment, EnrolmentAction, EnrolmentKind
+from wattest.wire.entries import LoggedEstimate
 from wattest.wire.keys import kid_of, public_key_of
 from wattest.wire.note import parse_note
 from wattest.wire.record import OBIS_EXPORT, OBIS_IMPORT, OBIS_POWER, OBIS_USE, Record
@@ -155,6 +157,7 @@ class Bench:
         self.enrolments: list[tuple[int, Enrolment]] = []
         self.records: list[tuple[int, Record]] = []
         self.terms: dict[str, Terms] = {}
+        self.estimates: dict[int, LoggedEstimate] = {}
 
     @property
     def log(self) -> str:
@@ -211,6 +214,7 @@ class Bench:
             generation=generation,
             final=final,
             opening=opening,
+            estimates=estimates_of(self.estimates),
         )
         self.append(EntryKind.STATEMENT, statement.to_cbor())
         return statement
