@@ -19,11 +19,11 @@ from wattest.evidence.verdict import StepDone, Verdict
 from wattest.evidence.verify import verdict_of, verify
 from wattest.exports.statement_page import statement_page
 from wattest.operations.kept.ledger_view import checkpoint_verifier
-from wattest.operations.kept.statements import statements_of
+from wattest.operations.kept.statements import statements_of, with_evidence
 from wattest.operations.rundir import RunDir, write_whole
 from wattest.settlement import load_zone, terms_from_cbor
 from wattest.settlement.period import format_instant
-from wattest.store import SqliteStore
+from wattest.store import open_store
 
 MAKER = f"wattest {__version__}"
 STATEMENT_PAGE = "statement.html"
@@ -141,7 +141,7 @@ def verify_file(path: Path, *, log_key: str | None = None) -> Iterator[StepDone 
 def _maker(folder: Path) -> Iterator[BundleMaker]:
     run = RunDir(folder)
     verifier = checkpoint_verifier(run)
-    with SqliteStore(run.ledger, read_only=True) as store:
+    with open_store(run.ledger_place, read_only=True) as store:
         yield BundleMaker(store, verifier, MAKER)
 
 
@@ -177,7 +177,8 @@ def _verifier(*, page: bool) -> dict[str, bytes]:
 
 
 def _shown(folder: Path, indexes: Sequence[int]) -> bytes:
-    placed = [one for one in statements_of(folder) if one.index in indexes]
+    wanted = [one for one in statements_of(folder) if one.index in indexes]
+    placed = with_evidence(folder, wanted)
     return statement_page([replace(one, folder="") for one in placed]).encode()
 
 
