@@ -117,6 +117,7 @@ def audit_run(path: Path, *, second_opinion: bool = False) -> Iterator[AuditEven
         if not problems:
             problems += check_kept_checkpoint(run, LedgerView(store, verifier))
             problems += _check_references(store, verifier, checks)
+            problems += checks.astray
             problems += check_cosignatures(run, store)
         if not problems:
             problems += checks.check_stated(run, size=entries)
@@ -151,6 +152,7 @@ class _Checks:
         self.records = 0
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
+        self.astray: list[Problem] = []
         self._generations: dict[tuple[str, int], tuple[int, bool]] = {}
         by_kind = {
             **self._evidence.checks,
@@ -258,7 +260,9 @@ class _Checks:
         self._generations[place] = (statement.generation, statement.state is State.FINAL)
         if final or statement.generation != number + 1:
             wanted = "none after the final one" if final else f"number {number + 1}"
-            yield f"generation: {wanted} expected, got {statement.generation}"
+            message = f"generation: {wanted} expected, got {statement.generation}"
+            where = f"entry {entry.index}"
+            self.astray.append(Problem(where=where, message=message, index=entry.index))
 
 
 def _check_references(
