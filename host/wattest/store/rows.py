@@ -98,12 +98,11 @@ def values_by_table(rows: Rows) -> Iterator[tuple[str, Sequence[Values]]]:
 def entry_of(row: Values) -> Entry:
     """Build an entry."""
     index, kind, body, leaf = row
-    return Entry(
-        index=index,
-        kind=_integer_of(kind, "entry", index),
-        body=blob_of(body, "entry", index),
-        leaf=blob_of(leaf, "entry", index),
-    )
+    if type(kind) is not int or type(body) is not bytes or type(leaf) is not bytes:
+        blob_of(body, "entry", index)
+        blob_of(leaf, "entry", index)
+        raise StoreError(f"entry {index}: expected an integer, got {type(kind).__name__}")
+    return Entry(index=index, kind=kind, body=body, leaf=leaf)
 
 
 def record_of(row: Values) -> RecordRow:
@@ -162,10 +161,4 @@ def blob_of(value: Any, table: str, place: object) -> bytes:
     """Return a value that must be bytes; say where, if it is not."""
     if not isinstance(value, bytes):
         raise StoreError(f"{table} {place}: expected a blob, got {type(value).__name__}")
-    return value
-
-
-def _integer_of(value: Any, table: str, place: object) -> int:
-    if not isinstance(value, int):
-        raise StoreError(f"{table} {place}: expected an integer, got {type(value).__name__}")
     return value
