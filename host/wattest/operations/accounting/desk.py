@@ -37,7 +37,7 @@ from wattest.operations.rundir import RunDir, write_whole
 from wattest.operations.virtual.demo_keys import demo_key
 from wattest.settlement import read_statement
 from wattest.settlement.folding import AccountsFold, problems
-from wattest.store import SqliteStore
+from wattest.store import open_store
 from wattest.wire.act import AnyAct
 
 
@@ -168,7 +168,7 @@ class AccountsDesk:
                 "the key that signs this ledger is not here, so nothing can be added",
                 path=str(self.run.path),
             )
-        return self._stack.enter_context(SqliteStore(self.run.ledger)), signer
+        return self._stack.enter_context(open_store(self.run.ledger_place)), signer
 
     def _take_up(self) -> Ledger:
         """Open the ledger; it must go on from every checkpoint of it that is kept outside."""
