@@ -154,9 +154,10 @@ def _json(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
 
 def _html(args: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:
     from wattest.exports.statement_page import statement_page
+    from wattest.operations.accounting.books import with_remarks
     from wattest.operations.kept.statements import with_evidence
 
-    return statement_page(with_evidence(args.folder, found))
+    return statement_page(with_remarks(args.folder, with_evidence(args.folder, found)))
 
 
 def _csv(_: argparse.Namespace, found: Sequence[PlacedStatement]) -> str:

@@ -52,6 +52,7 @@ class PlacedStatement:
             and quantity.
         origin: name of the ledger, or ``""``.
         folder: how a command line names the kept run, or ``""``.
+        remarks: what became of it since, in sentences.
     """
 
     index: int
@@ -61,6 +62,7 @@ class PlacedStatement:
     series: Mapping[tuple[bytes, str], tuple[tuple[int, int], ...]] = field(default_factory=dict)
     origin: str = ""
     folder: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def test(self) -> bool:

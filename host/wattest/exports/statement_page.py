@@ -53,6 +53,9 @@ def _sheet(placed: PlacedStatement, *, first: bool) -> Iterator[str]:
     yield raw("p", tag("a", total, href=f"#{anchor(placed)}-lines"), class_="sum")
     yield raw("p", _who_owes(document))
     yield tag("p", f"State: {_STATES[State(document['state'])]}.", class_="soft small")
+    if placed.remarks:
+        yield "<h2>What happened since</h2>"
+        yield raw("ul", "".join(tag("li", text) for text in placed.remarks))
     yield from _lines(placed)
     yield from _availability(placed)
     yield from _remarks(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -212,3 +213,9 @@ def test_commission_is_what_the_seller_pays_and_no_part_of_the_total() -> None:
     assert "2.5 % of 5,100.00 EUR" in text
     assert "windpark-nord pays this to broker-7 127.50 EUR." in text
     assert "Total1,275.89 EUR" in text
+
+
+def test_what_happened_since_is_told_and_is_no_markup() -> None:
+    page = statement_page([dataclasses.replace(placed(), remarks=("a <b>disputes</b> it",))])
+    assert "What happened since" in read(page).text
+    assert "a &lt;b&gt;disputes&lt;/b&gt; it" in page

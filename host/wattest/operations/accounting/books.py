@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wattest.errors import DecodeError
 from wattest.exports.beancount import Booking, Note, statement_bookings
 from wattest.exports.beancount_transfers import held_notes, transfer_bookings
 from wattest.exports.placed import PlacedStatement
-from wattest.exports.words import local_day
+from wattest.exports.words import amount, instant, listed, local_day
 from wattest.ledger import EntryKind
 from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement.accounts import DUE
 from wattest.settlement.contract_account import ContractAccount
 from wattest.settlement.folding import AccountsFold
+from wattest.settlement.postings import held_for
 from wattest.wire import parse_act
 
 
@@ -53,6 +55,53 @@ def books_of(
             last = max(date for date, _ in causes.values())
             notes += held_notes(name, contract.book, date=last, scale=scale, test=test)
     return bookings, notes
+
+
+def with_remarks(path: Path, statements: Sequence[PlacedStatement]) -> tuple[PlacedStatement, ...]:
+    """Return statements with what became of them since: later generations, disputes.
+
+    Args:
+        path: the kept run they come from.
+        statements: any of its statements.
+
+    Raises:
+        ConfigError: this is not the folder of a run.
+        StoreError: its ledger cannot be read.
+        VerificationError: a disputed statement does not follow from its evidence.
+    """
+    fold = _fold(path)
+    return tuple(
+        replace(
+            placed,
+            remarks=tuple(_remarks(placed, fold.contracts.get(str(placed.document["contract"])))),
+        )
+        for placed in statements
+    )
+
+
+def _remarks(placed: PlacedStatement, contract: ContractAccount | None) -> Iterator[str]:
+    if contract is None:
+        return
+    start_ms = placed.document["period"][0]
+    account = contract.periods.get(start_ms)
+    if account is not None and account.index > placed.index:
+        generation = account.document["generation"]
+        yield f"Entry {account.index} replaces it: generation {generation} of this period."
+    zone, scale, currency = placed.zone, contract.terms_now.scale, contract.terms_now.currency
+    for case in contract.disputes.values():
+        claims = [claim for claim in case.claims if claim.period.start_ms == start_ms]
+        if not claims:
+            continue
+        who = case.party or "The evidence itself"
+        codes = listed([claim.code for claim in claims])
+        window = claims[0].window
+        span = f"{instant(window.start_ms, zone)} to {instant(window.end_ms, zone)}"
+        text = f"Entry {case.index}: {who} disputes {codes}, {span}: {case.reason}"
+        if case.is_open:
+            held = amount(held_for(contract, case), scale, currency)
+            yield f"{text} ({held} held)."
+        else:
+            yield f"{text} ({case.state.value} by entry {case.closed})."
 
 
 def still_due(path: Path) -> Mapping[str, int]:
