@@ -142,13 +142,19 @@ class Chromium:
         """Text of an element as it is shown."""
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
 
-    def picture(self, path: Path, *, width: int = 900, dark: bool = False) -> None:
-        """Draw the whole page into a PNG file."""
+    def picture(
+        self, path: Path, *, width: int = 900, height: int = 0, dark: bool = False
+    ) -> None:
+        """Draw the page into a PNG file, whole or its first ``height`` lines."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        drawn = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        part = {"clip": clip} if height else {}
+        drawn = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=True, **part
+        )
         path.write_bytes(base64.b64decode(drawn["data"]))
 
 

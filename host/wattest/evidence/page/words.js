@@ -147,7 +147,7 @@ export function reasonWords(reasons, serialOf) {
   }
   return [...meters].map(([what, names]) => {
     const words = REASONS[what] ?? what;
-    return `${words} (${names.join(", ")})`;
+    return `${words} (${names.sort().join(", ")})`;
   });
 }
 
