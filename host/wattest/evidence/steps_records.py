@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,8 @@ from wattest.evidence.case import Case
 from wattest.evidence.manifest import ReadingSubject, SessionSubject
 from wattest.evidence.verdict import RuleBroken
 from wattest.ledger.conflict import CONFLICT_CODE
+from wattest.settlement.period import TIME_MS_MAX, format_instant
+from wattest.units import format_decimal
 from wattest.verify.signature import load_key, verify_es256
 from wattest.verify.steps import name_numbers
 from wattest.wire.cose import record_to_be_signed
@@ -62,15 +65,10 @@ def check_completeness(case: Case) -> str:
             _check_first_content(case, index, finding)
     subject = case.bundle.manifest.subject
     if isinstance(subject, SessionSubject):
-        _check_session(case, subject)
-    elif isinstance(subject, ReadingSubject):
-        name = (subject.kid, subject.ctx, subject.seq)
-        if all(record.identity != name for record in case.records.values()):
-            message = f"ctx {subject.ctx} number {subject.seq} of key {subject.kid.hex()} expected"
-            raise RuleBroken("reading", "entries.cbor", message)
-    gaps: list[str] = []
-    if case.statement is not None:
-        gaps = [line for run in case.series().values() for line in _gaps(run)]
+        return _check_session(case, subject)
+    if isinstance(subject, ReadingSubject):
+        return _check_reading(case, subject)
+    gaps = [line for run in case.series().values() for line in _gaps(run)]
     case.notes += gaps[:_NOTES_MAX]
     if len(gaps) > _NOTES_MAX:
         case.notes.append(f"and {len(gaps) - _NOTES_MAX} more gaps")
@@ -196,7 +194,30 @@ def _maps(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
-def _check_session(case: Case, subject: SessionSubject) -> None:
+def _check_reading(case: Case, subject: ReadingSubject) -> str:
+    name = (subject.kid, subject.ctx, subject.seq)
+    for index, record in case.records.items():
+        if record.identity == name:
+            energy = f"import {_wh(record.import_milliwatthours)}"
+            energy += f", export {_wh(record.export_milliwatthours)}"
+            return f"{case.name(index)}, {_time(record.time_ms)}: {energy}"
+    message = f"ctx {subject.ctx} number {subject.seq} of key {subject.kid.hex()} expected"
+    raise RuleBroken("reading", "entries.cbor", message)
+
+
+def _time(time_ms: int | None) -> str:
+    if time_ms is None:
+        return "without a time"
+    return format_instant(time_ms) if 0 <= time_ms < TIME_MS_MAX else f"at {time_ms} ms"
+
+
+def _wh(milliwatthours: int | None) -> str:
+    if milliwatthours is None:
+        return "absent"
+    return f"{format_decimal(Fraction(milliwatthours, 1000), 3)} Wh"
+
+
+def _check_session(case: Case, subject: SessionSubject) -> str:
     found = {
         record.seq: record
         for record in case.records.values()
@@ -217,6 +238,18 @@ def _check_session(case: Case, subject: SessionSubject) -> None:
         if last is not None and not _grew(last, record):
             raise RuleBroken("session", where, f"registers of number {seq} below those before")
         last = record
+    assert records[0] is not None, "the loop looked at all of them"
+    assert last is not None, "there are at least two"
+    return f"{records[0].serial}: {_delivered(records[0], last)}"
+
+
+def _delivered(first: Record, last: Record) -> str:
+    """Say what a session delivered; its registers are known to be there."""
+    pairs = (
+        ("import", first.import_milliwatthours, last.import_milliwatthours),
+        ("export", first.export_milliwatthours, last.export_milliwatthours),
+    )
+    return ", ".join(f"{name} {_wh((after or 0) - (old or 0))}" for name, old, after in pairs)
 
 
 def _grew(before: Record, after: Record) -> bool:

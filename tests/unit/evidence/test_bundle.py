@@ -317,6 +317,45 @@ def test_sessions_are_found_by_what_began_them() -> None:
     assert (name, subject.begin, subject.end) == ("RFID-0042", 1, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("session", "demo-0003: import 900.000 Wh, export 0.000 Wh"),
+        (
+            "reading",
+            "entry 4 (reading 4 of demo-0001), 2026-01-01T00:30:00Z: import 1200.000 Wh, export "
+            + "0.000 Wh",
+        ),
+    ],
+)
+def test_small_forms_say_what_they_prove(name: str, detail: str) -> None:
+    steps = [step for step in verify(SCENES[name]().data) if isinstance(step, StepDone)]
+    assert steps[8].detail == detail
+
+
+def test_time_that_no_calendar_knows_is_shown_as_a_number() -> None:
+    bench = Bench()
+    lamp = Meter(1, "lamp")
+    bench.enrol(lamp.enrolment())
+    bench.add(lamp.seal(EPOCH_MS, _3=2**62))
+    steps = [s for s in verify(bench.reading(lamp, 1)) if isinstance(s, StepDone)]
+    assert f"at {2**62} ms" in steps[8].detail
+
+
+def test_sessions_of_one_name_are_told_apart_by_key_and_number() -> None:
+    scene = session_scene()
+    post = scene.meters[0]
+    user = [True, "TRUSTED", [], "ISO14443", "RFID-0042"]
+    scene.bench.add(post.seal(EPOCH_MS + 60 * MINUTE_MS, 1, _9="B", _15=user))
+    scene.bench.add(post.seal(EPOCH_MS + 70 * MINUTE_MS, 1, _9="P"))
+    scene.bench.add(post.seal(EPOCH_MS + 80 * MINUTE_MS, 1, _9="B", _15=user))
+    found = scene.bench.maker().selection.sessions()
+    assert [(name, s.begin, s.end) for name, s in found] == [
+        ("RFID-0042", 1, 3),
+        ("RFID-0042", 4, 5),
+    ]
+
+
 def test_periods_of_a_contract_are_listed_in_order() -> None:
     scene = statement_scene()
     (subject,) = subjects_of(scene.bench.maker().catalogue, CONTRACT)
