@@ -317,15 +317,14 @@ def test_sessions_are_found_by_what_began_them() -> None:
     assert (name, subject.begin, subject.end) == ("RFID-0042", 1, 3)
 
 
+READING = "entry 4 (reading 4 of demo-0001), 2026-01-01T00:30:00Z"
+
+
 @pytest.mark.parametrize(
     ("name", "detail"),
     [
         ("session", "demo-0003: import 900.000 Wh, export 0.000 Wh"),
-        (
-            "reading",
-            "entry 4 (reading 4 of demo-0001), 2026-01-01T00:30:00Z: import 1200.000 Wh, export "
-            + "0.000 Wh",
-        ),
+        ("reading", f"{READING}: import 1200.000 Wh, export 0.000 Wh"),
     ],
 )
 def test_small_forms_say_what_they_prove(name: str, detail: str) -> None:
