@@ -117,7 +117,7 @@ class Book:
     def __init__(self) -> None:
         self._balances: dict[_Place, Balance] = {}
         self._transfers: dict[bytes, Transfer] = {}
-        self._ended: dict[bytes, bytes] = {}
+        self._open: dict[bytes, Transfer] = {}
 
     def __iter__(self) -> Iterator[Transfer]:
         """Yield all transfers in the order they were applied."""
@@ -137,11 +137,11 @@ class Book:
         """
         if len(transfers) == 1:
             return int(self._apply(transfers[0]))
-        before = (dict(self._balances), dict(self._transfers), dict(self._ended))
+        before = (dict(self._balances), dict(self._transfers), dict(self._open))
         try:
             return sum(self._apply(transfer) for transfer in transfers)
         except BaseException:
-            self._balances, self._transfers, self._ended = before
+            self._balances, self._transfers, self._open = before
             raise
 
     def balance(self, account: str, currency: str) -> Balance:
@@ -154,15 +154,11 @@ class Book:
 
     def pending(self) -> tuple[Transfer, ...]:
         """Return the pending transfers that are neither posted nor voided, in order."""
-        return tuple(
-            transfer
-            for transfer in self._transfers.values()
-            if transfer.phase is Phase.PENDING and transfer.id not in self._ended
-        )
+        return tuple(self._open.values())
 
     def is_open(self, pending_id: bytes) -> bool:
         """Whether a pending transfer is neither posted nor voided."""
-        return pending_id in self._transfers and pending_id not in self._ended
+        return pending_id in self._open
 
     def _apply(self, transfer: Transfer) -> bool:
         known = self._transfers.get(transfer.id)
@@ -176,7 +172,9 @@ class Book:
             self._move(transfer, account, side, held)
         self._transfers[transfer.id] = transfer
         if transfer.pending_id is not None:
-            self._ended[transfer.pending_id] = transfer.id
+            del self._open[transfer.pending_id]
+        if transfer.phase is Phase.PENDING:
+            self._open[transfer.id] = transfer
         return True
 
     def _held(self, transfer: Transfer) -> int:
@@ -186,7 +184,7 @@ class Book:
         pending = self._transfers.get(transfer.pending_id)
         if pending is None or pending.phase is not Phase.PENDING:
             raise _broken(transfer, "a pending transfer expected before it, got none")
-        if transfer.pending_id in self._ended:
+        if transfer.pending_id not in self._open:
             raise _broken(transfer, "a pending transfer that is open expected, got one that ended")
         same = (pending.debit, pending.credit, pending.currency)
         if same != (transfer.debit, transfer.credit, transfer.currency):

@@ -109,7 +109,8 @@ def _refuse(contract: ContractAccount, document: Mapping[str, Any]) -> str:
     if period_at(terms, start) != period:
         return "a settlement period of the terms expected"
     account = contract.periods.get(start)
-    for other in contract.periods.values():
+    one_cut = len(contract.terms) == 1  # periods of one set of terms share no time
+    for other in () if one_cut else contract.periods.values():
         shared = other.period.start_ms < end and start < other.period.end_ms
         if shared and other.period != period:
             return f"no period of a statement before expected, that of entry {other.index} is"
