@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from forge import Forge
@@ -107,17 +108,17 @@ _ODD = (
 )
 
 
-def _change_value(value: object, chance: random.Random) -> None:
+def _change_value(value: Any, chance: random.Random) -> None:
     """Put an odd value, or nothing, somewhere into nested maps and lists."""
     while True:
-        keys = list(value) if isinstance(value, dict) else range(len(value))  # type: ignore[arg-type]
+        keys = list(value) if isinstance(value, dict) else range(len(value))
         key = chance.choice(list(keys))
-        inner = value[key]  # type: ignore[index]
+        inner = value[key]
         if isinstance(inner, dict | list) and inner and chance.random() < 0.8:
             value = inner
             continue
         if chance.random() < 0.15:
-            del value[key]  # type: ignore[attr-defined]
+            del value[key]
         else:
-            value[key] = chance.choice(_ODD)  # type: ignore[index]
+            value[key] = chance.choice(_ODD)
         return
