@@ -145,7 +145,7 @@ class Selection:
             facts = row.facts
             if facts.ctx == Ctx.TRANSACTION and subject.begin <= facts.seq <= subject.end:
                 chosen |= self._with_clock(rows, row)
-        return chosen
+        return chosen | self._doubts(rows, chosen)
 
     def reading(self, subject: ReadingSubject) -> set[int]:
         """Return the indexes of what proves one record.
@@ -156,7 +156,8 @@ class Selection:
         rows = [*self._reader.records(subject.kid)]
         for row in rows:
             if (row.facts.ctx, row.facts.seq) == (subject.ctx, subject.seq):
-                return self._enrolments({subject.kid}) | self._with_clock(rows, row)
+                chosen = self._with_clock(rows, row)
+                return self._enrolments({subject.kid}) | chosen | self._doubts(rows, chosen)
         raise UsageError(
             f"the ledger has no record ctx {subject.ctx} number {subject.seq} "
             f"of key {subject.kid.hex()}"
@@ -190,6 +191,16 @@ class Selection:
             for index, enrolment in self._catalogue.enrolments.items()
             if enrolment.kid in kids or enrolment.replaces in kids
         }
+
+    def _doubts(self, rows: list[RecordRow], chosen: set[int]) -> set[int]:
+        """Return the conflicts about chosen records of a key, and the disputes over them."""
+        names = {(r.facts.kid, r.facts.ctx, r.facts.seq) for r in rows if r.index in chosen}
+        found: set[int] = set()
+        for index, finding in self._catalogue.conflicts.items():
+            if (finding.kid, finding.ctx, finding.seq) in names:
+                found.add(index)
+                found.add(self._catalogue.machine_disputes.get(index, index))
+        return found
 
     def _with_clock(self, rows: list[RecordRow], row: RecordRow) -> set[int]:
         clock = clock_of(rows, row.facts, self._record)

@@ -62,7 +62,11 @@ def check_completeness(case: Case) -> str:
         _check_named(case, document)
     for index, finding in case.findings.items():
         if finding.code == CONFLICT_CODE:
-            _check_first_content(case, index, finding)
+            first = _check_first_content(case, index, finding)
+            case.notes.append(
+                f"{case.records[first].serial}: ctx {finding.ctx} number {finding.seq} was signed "
+                f"with two contents, entries {first} and {index}"
+            )
     subject = case.bundle.manifest.subject
     if isinstance(subject, SessionSubject):
         return _check_session(case, subject)
@@ -143,13 +147,13 @@ def _check_conflict(keys: _Keys, index: int, finding: KeptFinding) -> None:
         raise RuleBroken("conflict", where, f"the record it keeps accuses nobody: {exc}") from exc
 
 
-def _check_first_content(case: Case, index: int, finding: KeptFinding) -> None:
+def _check_first_content(case: Case, index: int, finding: KeptFinding) -> int:
     identity = (finding.kid, finding.ctx, finding.seq)
     later = parse_record(finding.record or b"")
     for place, record in case.records.items():
         if place < index and record.identity == identity:
             if record.content_digest != later.content_digest:
-                return
+                return place
             break
     raise RuleBroken(
         "conflict-first",

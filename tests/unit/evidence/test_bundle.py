@@ -332,6 +332,21 @@ def test_small_forms_say_what_they_prove(name: str, detail: str) -> None:
     assert steps[8].detail == detail
 
 
+def test_reading_that_was_signed_twice_says_so() -> None:
+    bench = Bench()
+    lamp = Meter(1, "lamp")
+    bench.enrol(lamp.enrolment())
+    bench.add(*lamp.readings(range(0, 60, 10)))
+    bench.add(second_content(4))
+    data = bench.reading(lamp, 4)
+    assert [len(places(data, kind)) for kind in (EntryKind.FINDING, EntryKind.DISPUTE)] == [1, 1]
+    verdict = verdict_of(data, log_key=bench.log)
+    assert verdict.passed
+    expected = "demo-0001: ctx 0 number 4 was signed with two contents, entries 4 and 7"
+    assert verdict.notes == (expected,)
+    assert not places(bench.reading(lamp, 3), EntryKind.FINDING)
+
+
 def test_time_that_no_calendar_knows_is_shown_as_a_number() -> None:
     bench = Bench()
     lamp = Meter(1, "lamp")
