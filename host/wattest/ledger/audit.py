@@ -185,7 +185,8 @@ class _Audit:
             stop = place + 1 if place < careful_until else self._size
             try:
                 for entry in self._reader.entries(place, stop):
-                    yield from _missing(place, entry.index)
+                    if entry.index != place:
+                        yield from _missing(place, entry.index)
                     if entry.index - place > _GAP_MAX:
                         return
                     place = entry.index + 1

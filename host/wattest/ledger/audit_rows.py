@@ -35,7 +35,8 @@ class RowAudit:
     def take(self, entry: Entry) -> Iterator[AuditFinding]:
         """Check the rows about an entry."""
         rows = self._rows.at(entry.index)
-        yield from self._rows.strays()
+        if strays := self._rows.strays():
+            yield from strays
         facts = None
         if entry.kind in _RECORD_KINDS:
             try:
@@ -45,10 +46,11 @@ class RowAudit:
                 return
             yield from self._check_record(entry, record)
             facts = facts_of(record)
-        if not self._rows.broken:
+        if (rows or facts is not None) and not self._rows.broken:
             yield from _compare_rows(entry.index, facts, rows)
         conflicts = self._conflicts.pop(entry.index, [])
-        yield from self._check_conflicts(entry, conflicts)
+        if conflicts or entry.kind == EntryKind.FINDING:
+            yield from self._check_conflicts(entry, conflicts)
 
     def skip(self, index: int) -> None:
         """Go past the rows about a damaged entry: there is nothing to compare them with."""

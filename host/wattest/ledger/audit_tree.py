@@ -56,7 +56,8 @@ class TreeAudit:
 
     def take(self, entry: Entry) -> Iterator[AuditFinding]:
         """Check the next entry's leaf and whatever is complete with it."""
-        yield from self._load_stored_leaves(entry.index)
+        if entry.index % TILE_WIDTH == 0:
+            yield from self._load_stored_leaves(entry.index)
         computed = _leaf_of(entry)
         stored = self._stored_leaf(entry.index)
         if computed is not None and computed == entry.leaf:
@@ -101,11 +102,14 @@ class TreeAudit:
         if self._tiled is not None:
             self._tiled.push(tiled_leaf)
             self._tiled.settle()
-        for level, number, hashes in self._tree.full_tiles():
-            if level:
-                yield from self._check_tile(level, number, hashes)
-        self._tree.settle()
-        yield from self._check_checkpoints(beyond=False)
+        if self._tree.size % TILE_WIDTH == 0:  # no tile gets full in between
+            for level, number, hashes in self._tree.full_tiles():
+                if level:
+                    yield from self._check_tile(level, number, hashes)
+            self._tree.settle()
+        coming = self._next_checkpoint
+        if isinstance(coming, AuditFinding) or (coming and coming.size <= self._tree.size):
+            yield from self._check_checkpoints(beyond=False)
 
     def _load_stored_leaves(self, index: int) -> Iterator[AuditFinding]:
         """At the first entry of a tile, read the tile that should hold its leaf hash."""
