@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def out(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(tmp_path / "OUT")
 
 
-def call(capsys: pytest.CaptureFixture[str], *argv: str) -> object:
+def call(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
     capsys.readouterr()
     assert main.main([*argv, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
@@ -119,7 +120,7 @@ def keys(capsys: pytest.CaptureFixture[str], *parties: str) -> None:
 
 def test_accounts_say_what_moved_and_why(out: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Periods of 2.00 and 1.80; of the first 1.00 was disputed and 0.40 of it granted."""
-    (document,) = call(capsys, "accounts", out)
+    (document,) = call(capsys, "accounts", out)["contracts"]
     balances = {each["account"]: each["posted"] for each in document["balances"]}
     assert balances["seller:income"] == "3.20"
     assert balances["buyer:escrow"] == "26.80"
@@ -148,7 +149,7 @@ def test_a_statement_logged_a_second_time_is_named(
     assert main.main(["verify", out]) == 1
     said = capsys.readouterr()
     assert "generation: none after the final one expected, got 1" in said.out + said.err
-    (document,) = call(capsys, "accounts", out)
+    (document,) = call(capsys, "accounts", out)["contracts"]
     assert "the period is final since entry" in document["problems"][-1]["what"]
 
 
@@ -171,7 +172,7 @@ def test_a_payment_is_logged_once_and_the_run_still_holds(
     assert call(capsys, *payout)["entry"] is None
     assert files(out) == after
     assert main.main(["verify", out]) == 0
-    (document,) = call(capsys, "accounts", out)
+    (document,) = call(capsys, "accounts", out)["contracts"]
     balances = {each["account"]: each["posted"] for each in document["balances"]}
     assert (balances["seller:income"], balances["external"]) == ("0.00", "-26.80")
     code, said = refused(capsys, *command, "payout", "--amount", "0.01", "--reference", "bank 10")

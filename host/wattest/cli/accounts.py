@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wattest.cli.ocmf import instant_ms
 from wattest.cli.options import Commands, add_json
 from wattest.cli.output import marked, print_json, print_table
+from wattest.errors import one_line
 
 if TYPE_CHECKING:
     from wattest.operations.accounting.view import AccountsView
@@ -59,13 +60,15 @@ def run(args: argparse.Namespace) -> int:
 
     view = accounts_of(args.folder, now_ms=args.now_ms)
     found = [_document(view, contract) for contract in view.contracts(args.contract)]
+    problems = [{"entry": index, "what": text} for index, text in view.fold.problems]
     if args.json:
-        print_json(found)
+        print_json({"contracts": found, "problems": problems})
         return 0
     for document in found:
         _print(document)
     if not found:
         print("no contract is logged here")
+    _print_problems(problems)
     return 0
 
 
@@ -166,6 +169,10 @@ def _print(document: dict[str, Any]) -> None:
         if rows:
             print(f"\n{title}")
             print_table([name.replace("_", " ") for name in names], rows, left=left)
-    for problem in document["problems"]:
-        print(f"entry {problem['entry']} moved nothing: {problem['what']}")
+    _print_problems(document["problems"])
     print()
+
+
+def _print_problems(problems: list[dict[str, Any]]) -> None:
+    for problem in problems:
+        print(one_line(f"entry {problem['entry']} moved nothing: {problem['what']}"))
