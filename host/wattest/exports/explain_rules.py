@@ -63,7 +63,8 @@ def when(model: Model) -> Iterator[str]:
     if terms.start_ms is not None:
         yield f"The contract begins {instant(terms.start_ms, zone)}."
     if terms.end_ms is not None:
-        yield f"It ends {instant(terms.end_ms, zone)}."
+        who = f", by {getattr(terms, terms.ended_by)}" if terms.ended_by is not None else ""
+        yield f"It ends {instant(terms.end_ms, zone)}{who}."
     for pause in terms.pauses:
         first, after = instant(pause.start_ms, zone), instant(pause.end_ms, zone)
         yield f"It is paused from {first} to {after}."
@@ -239,6 +240,9 @@ def trust(model: Model) -> Iterator[str]:
         "A bill is a claim for money only if every reading behind it comes from a real node with "
         "a key of its own and from its sensor; else it says TEST."
     )
+    if terms.party_keys:
+        parties = listed([party for party, _ in terms.party_keys])
+        yield f"The contract itself says which keys {parties} sign with."
     if terms.witness is not None:
         yield (
             f"At least {terms.witness.threshold} of {len(terms.witness.keys)} witnesses must have "

@@ -12,6 +12,8 @@ from wattest.exports.explain_usage import Driver, Model, grid
 from wattest.settlement.flags import Flag
 
 _CLIFF_MINOR = 2
+_HALVINGS = 7
+_VISIBLE = 32
 BOUNDS = {
     Flag.MINIMUM: "least amount",
     Flag.MAXIMUM: "largest amount",
@@ -80,28 +82,50 @@ class Sampler:
     def places(self) -> tuple[list[Fraction], list[Jump]]:
         """Return where to price, and the cliffs among them, each at its first count."""
         even = grid(self._driver)
-        steps = sorted(abs(self.paid(high) - self.paid(low)) for low, high in pairwise(even))
-        usual = steps[len(steps) // 2]
+        steps = [self._step(low, high) for low, high in pairwise(even)]
         found = set(even)
         jumps = []
-        for low, high in pairwise(even):
-            if abs(self.paid(high) - self.paid(low)) <= usual + _CLIFF_MINOR:
+        for number, (low, high) in enumerate(pairwise(even)):
+            beside = [steps[at] for at in (number - 1, number + 1) if 0 <= at < len(steps)]
+            if steps[number] <= min(beside) + _CLIFF_MINOR:
                 continue
-            before, at = self._steepest(low, high)
-            if abs(self.paid(at) - self.paid(before)) > _CLIFF_MINOR:
+            at = self._cliff(low, high)
+            if at is not None:
+                before = at - Fraction(1, self._driver.base)
                 jumps.append(Jump(at=at, before=self.paid(before), after=self.paid(at)))
                 found.add(at)
         return sorted(found), jumps
 
-    def _steepest(self, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
-        """Halve towards the larger change, down to one count."""
-        return self._halve(
-            low,
-            high,
-            lambda a, middle, b: (
-                abs(self.paid(middle) - self.paid(a)) >= abs(self.paid(b) - self.paid(middle))
-            ),
-        )
+    def _step(self, low: Fraction, high: Fraction) -> int:
+        return abs(self.paid(high) - self.paid(low))
+
+    def _cliff(self, low: Fraction, high: Fraction) -> Fraction | None:
+        """Return the first count behind a cliff between two places, or None if there is none.
+
+        A slope loses half of its change with each halving, a cliff keeps its own; what is less
+        than a small part of the change between the places is no cliff that anybody would see.
+        """
+        base = self._driver.base
+        a, b = int(low * base), int(high * base)
+        whole = self._step(low, high)
+        halvings = 0
+        while b - a > 1:
+            ends = (Fraction(a, base), Fraction((a + b) // 2, base), Fraction(b, base))
+            left, right = self._step(*ends[:2]), self._step(*ends[1:])
+            halvings += 1
+            if halvings >= _HALVINGS and max(left, right) * _VISIBLE <= whole:
+                return None
+            if left >= right:
+                b = (a + b) // 2
+            else:
+                a = (a + b) // 2
+        count = Fraction(1, base)
+        at = Fraction(b, base)
+        beside = [self._step(at, at + count)]
+        if b >= 2:
+            beside.append(self._step(at - 2 * count, at - count))
+        own = self._step(at - count, at)
+        return at if own > _CLIFF_MINOR + 2 * max(beside) else None
 
     def _halve(
         self,

@@ -84,7 +84,9 @@ def table(
         numbers: columns to set flush right.
     """
     marks = [' class="n"' if i in numbers else "" for i in range(len(head))]
-    top = "".join(f"<th{mark}>{esc(title)}</th>" for title, mark in zip(head, marks, strict=True))
+    top = "".join(
+        f'<th scope="col"{mark}>{esc(title)}</th>' for title, mark in zip(head, marks, strict=True)
+    )
     body = "".join(
         "<tr>"
         + "".join(f"<td{mark}>{cell}</td>" for cell, mark in zip(row, marks, strict=True))

@@ -178,6 +178,26 @@ def test_cliff_is_found_at_the_very_count_it_lies_at() -> None:
     assert any("just below the buyer pays 600.00 EUR" in sentence for sentence in sentences)
 
 
+def test_step_of_a_price_for_single_things_is_no_cliff() -> None:
+    text = HEAD + (
+        '[[line]]\ntemplate = "PAY_PER_USE"\ncode = "s"\nquantity = "transaction_count"\n'
+        'tiers = [{ up_to = "20", price = "0.35" }, { price = "0.90" }]\n'
+    )
+    study, _ = explained(text).studies[0]
+    assert not study.jumps
+    assert study.chart.x_max > 20
+
+
+@pytest.mark.parametrize("below", ["fixed_only", "linear"])
+@pytest.mark.parametrize("target", ["1", "99.999999", "1000", "123456.789"])
+def test_cliff_is_found_wherever_it_lies(below: str, target: str) -> None:
+    text = HEAD + line("GAIN_SHARE").replace('target = "10000"', f'target = "{target}"')
+    study, _ = explained(text + f'below = "{below}"\n').studies[0]
+    assert [jump.at for jump in study.jumps] == (
+        [Fraction(target)] if below == "fixed_only" else []
+    )
+
+
 def test_bands_of_availability_are_cliffs_of_a_chart_of_their_own() -> None:
     explanation = explained(HEAD + line("PAY_FOR_PERFORMANCE"))
     study, _ = explanation.studies[-1]
@@ -266,6 +286,37 @@ def test_late_data_and_disputes_are_said_with_numbers() -> None:
 def test_policy_is_said_by_its_value(policy: str, sentence: str) -> None:
     text = HEAD + f"[policy]\n{policy}\n" + line("PAY_PER_USE") + 'estimate_cap = "40"\n'
     assert sentence in flat(explained(text))
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (
+            'end = 2027-01-01T00:00:00Z\nended_by = "seller"',
+            "It ends 1 January 2027, 00:00 UTC, by seller.",
+        ),
+        ('arbiter = "chamber"', "until seller and buyer both say the same, or chamber alone"),
+        (f'party_keys = {{ buyer = "{"ab" * 64}" }}', "says which keys buyer sign with"),
+        (
+            "pauses = [{ start = 2026-02-01T00:00:00Z, end = 2026-02-08T00:00:00Z }]",
+            "It is paused from 1 February 2026, 00:00 UTC to 8 February 2026, 00:00 UTC.",
+        ),
+        ("currency_scale = 0", "to the nearest 1 EUR, ties to the even one"),
+    ],
+)
+def test_what_a_contract_says_beside_its_lines_is_said(extra: str, sentence: str) -> None:
+    text = HEAD.replace("[period]", f"{extra}\n[period]") + line("PAY_PER_USE")
+    assert sentence in flat(explained(text))
+
+
+def test_register_of_ones_own_is_said_by_its_code_and_unit() -> None:
+    text = HEAD + (
+        '[[line]]\ntemplate = "PAY_PER_USE"\ncode = "heat"\nquantity = "register"\n'
+        'obis = "6-0:1.0.0*255"\nunit = "GJ"\nbase_per_unit = 1000\nprice = "31.5"\n'
+    )
+    assert (
+        "buyer pays for what register 6-0:1.0.0*255 counts, in GJ: 31.50 EUR for each GJ."
+    ) in flat(explained(text))
 
 
 def test_contract_without_readings_says_that_late_ones_change_nothing() -> None:
