@@ -147,7 +147,7 @@ function testRemark(document, bundle) {
 }
 
 function figureOf({ document, terms }, bundle) {
-  const line = document.lines.find(({ quantity }) => QUANTITIES[quantity]?.obis);
+  const line = document.lines.find(({ quantity }) => quantity && QUANTITIES[quantity].obis !== "");
   const plan = terms.lines.find(({ code }) => code === line?.line);
   const [start, end] = document.period.map(Number);
   return plotReadings(recordsOf(bundle), {

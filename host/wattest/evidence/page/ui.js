@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { headline, identityOf, reportOf } from "./report.js";
+import { ARCHIVE_BYTES_MAX } from "./zip.js";
 import { STEPS, missingAbilities, verifyBundle } from "./verify.js";
 
 const MARKS = { waiting: "\u00b7", running: "\u2026", passed: "\u2713", failed: "\u2717" };
@@ -50,11 +51,24 @@ function showNotes(notes) {
   );
 }
 
-function showEnd({ verdict, bundle }) {
+// What a bundle that holds says. A mistake in drawing it must not hide that it holds.
+function drawnOf({ verdict, bundle }) {
+  try {
+    const parts = [...reportOf(bundle), identityOf(verdict, bundle)];
+    return { title: headline(bundle), parts };
+  } catch (error) {
+    const message = `This page has an error of its own and cannot show what is in it: ${error}`;
+    return { title: "This file holds", parts: [make("p", { class: "remark" }, message)] };
+  }
+}
+
+function showEnd(result) {
+  const { verdict } = result;
   const { passed, step, rule, where, message } = verdict;
   if (passed) {
-    showVerdict("good", headline(bundle), "All eleven checks passed.");
-    at("content").replaceChildren(...reportOf(bundle), identityOf(verdict, bundle));
+    const { title, parts } = drawnOf(result);
+    showVerdict("good", title, "All eleven checks passed.");
+    at("content").replaceChildren(...parts);
   } else {
     const place = where ? `Where: ${where}.` : "";
     const which = `Check ${step}, \u201c${STEPS[step - 1].title}\u201d, failed (rule ${rule}).`;
@@ -79,6 +93,15 @@ function breathe() {
   });
 }
 
+// The bytes of a file, or null where it cannot be read; no more than tell that it is too long.
+async function bytesOf(file) {
+  try {
+    return new Uint8Array(await file.slice(0, ARCHIVE_BYTES_MAX + 1).arrayBuffer());
+  } catch {
+    return null;
+  }
+}
+
 let running = 0;
 
 async function check(file) {
@@ -92,8 +115,10 @@ async function check(file) {
   layOutSteps();
   showVerdict("", "Checking\u2026", file.name);
   const missing = await missingAbilities();
-  if (missing) {
-    showVerdict("bad", "This browser cannot check the file", missing);
+  const data = missing ? null : await bytesOf(file);
+  if (data === null) {
+    const title = missing ? "This browser cannot check the file" : "This file cannot be read";
+    showVerdict("bad", title, missing);
     document.documentElement.dataset.verdict = JSON.stringify({
       passed: false,
       step: 0,
@@ -101,7 +126,6 @@ async function check(file) {
     });
     return;
   }
-  const data = new Uint8Array(await file.arrayBuffer());
   await breathe();
   const tell = (number, state, detail) => {
     if (mine === running) showStep(number, state, detail);

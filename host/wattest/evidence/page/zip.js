@@ -4,7 +4,7 @@
 import { compareBytes, fail, sameBytes, textOf } from "./bytes.js";
 
 const MEGABYTE = 1024 * 1024;
-const ARCHIVE_BYTES_MAX = 64 * MEGABYTE;
+export const ARCHIVE_BYTES_MAX = 64 * MEGABYTE;
 const UNPACKED_BYTES_MAX = 128 * MEGABYTE;
 const MEMBERS_MAX = 1024;
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
