@@ -120,7 +120,6 @@ MIGRATE = ["ledger", "migrate", "OUT"]
 
 RUNS = {
     "verify no folder": (["verify", "nowhere"], "nowhere"),
-    "verify a file": (["verify", "load.csv"], "load.csv"),
     "verify an empty folder": (["verify", "folder"], "holds no run.json"),
     "ledger of no folder": (["ledger", "show", "nowhere"], "nowhere: no such folder"),
     "ledger of an empty folder": (["ledger", "entries", "folder"], "holds no run.json"),
