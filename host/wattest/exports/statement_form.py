@@ -29,6 +29,12 @@ def _is(kind: type) -> Check:
     return check
 
 
+def _text(value: Any) -> None:
+    """A terminal shows it: nothing in it may move the cursor there."""
+    if type(value) is not str or not value.isprintable():
+        raise TypeError("a printable text")
+
+
 def _instant(value: Any) -> None:
     if type(value) is not int or not 0 <= value < TIME_MS_MAX:
         raise TypeError("an instant, ms since 1970")
@@ -96,7 +102,7 @@ def _map(**keys: Check) -> Check:
     return check
 
 
-_TEXT, _INT, _BYTES = _is(str), _is(int), _is(bytes)
+_TEXT, _INT, _BYTES = _text, _is(int), _is(bytes)
 _SPANS = _list(_tuple(_instant, _instant))
 _REF = _map(ctx=_INT, seq=_INT, time=_instant, value=_INT, index=_INT)
 _END = _map(time=_instant, value=_INT, rule=_TEXT, records=_list(_REF))

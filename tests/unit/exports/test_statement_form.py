@@ -69,3 +69,10 @@ def test_missing_key_is_named(key: str) -> None:
     document = {name: value for name, value in placed().document.items() if name != key}
     with pytest.raises(SettlementError, match=f"statement: a key {key} expected"):
         check_form(document)
+
+
+@pytest.mark.parametrize("key", ["title", "contract", "seller", "currency"])
+def test_text_that_would_do_something_to_a_terminal_is_refused(key: str) -> None:
+    document = dict(placed().document) | {key: "\x1b[2Jgone"}
+    with pytest.raises(SettlementError, match=f"statement: {key}: a printable text expected"):
+        check_form(document)
