@@ -154,6 +154,8 @@ def _print(document: dict[str, Any]) -> None:
         f"CONTRACT {document['contract']}: {document['state']}, {document['buyer']} pays "
         f"{document['seller']} in {document['currency']}{test}"
     )
+    if document["state"] == "draft":
+        print(f"agreed so far: {', '.join(document['agreed']) or 'nobody'}; nothing moves yet")
     for title, key, names, left in (
         ("accounts", "balances", ("account", "posted", "pending_out", "pending_in"), 1),
         ("periods", "periods", ("start", "end", "state", "generation", "late"), 3),

@@ -62,12 +62,17 @@ class Deeds:
         return frozenset(deed.contract for deed in self.later)
 
     def agree(self) -> None:
-        """Everybody agrees to the terms, unless the scenario says who agrees when."""
+        """Everybody agrees to the terms, unless the scenario says who agrees when.
+
+        A party whose real key the terms name does not: nobody here has that key.
+        """
         planned = {d.contract for d in self._scenario.deeds if d.kind is DeedKind.AGREE}
         for terms in self._scenario.contracts:
             if terms.contract not in planned:
-                for party in parties_of(terms):
-                    self._log(party, self._agreement(terms, party, self._scenario.epoch_ms))
+                for party, pinned in parties_of(terms).items():
+                    demo = party_key(self._scenario.seed, party).public_key
+                    if pinned in (None, demo):
+                        self._log(party, self._agreement(terms, party, self._scenario.epoch_ms))
 
     def do(self, deed: Deed) -> None:
         """Log what a deed says.
