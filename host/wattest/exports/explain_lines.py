@@ -233,7 +233,7 @@ def _lease(line: Line, setting: Setting) -> Iterator[str]:
     if Fraction(line["deposit"]):
         yield (
             f"A deposit of {setting.price(line['deposit'])} is held from the begin of the "
-            "contract and given back at its end, less damages that both parties log."
+            "contract and given back at its end, less damages that the seller logs."
         )
 
 

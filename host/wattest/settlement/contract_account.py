@@ -69,6 +69,7 @@ class ContractAccount:
         evidence: answers when something is disputed.
         terms: by their hash.
         newest: hash of the terms in force: the last that both agreed to, or a first draft.
+        first: hash of the terms that came into force first; later ones have the same parties.
         latest: hash of the terms that were logged last; a draft while not both have agreed.
         agreed: who agreed to which terms.
         book: its transfers.
@@ -88,6 +89,7 @@ class ContractAccount:
     evidence: Evidence
     terms: dict[bytes, Terms] = field(default_factory=dict)
     newest: bytes = b""
+    first: bytes = b""
     latest: bytes = b""
     agreed: dict[bytes, set[str]] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
@@ -123,6 +125,21 @@ class ContractAccount:
         """Whether seller and buyer agreed to these terms."""
         terms = self.terms.get(digest)
         return terms is not None and {terms.seller, terms.buyer} <= self.agreed.get(digest, set())
+
+    def strangers_to(self, digest: bytes) -> str:
+        """Say what in terms is not the contract's, or nothing.
+
+        Whoever keeps the ledger can log terms under this name that other parties agree to; the
+        money of these two must not move by them.
+        """
+        first, terms = self.terms.get(self.first), self.terms[digest]
+        for what in ("seller", "buyer", "currency", "scale"):
+            if first is not None and getattr(first, what) != getattr(terms, what):
+                return (
+                    f"{what} {getattr(first, what)} of the terms before expected, "
+                    f"got {getattr(terms, what)}"
+                )
+        return ""
 
     def disputed(self, period: Window) -> bool:
         """Whether an open dispute is about a period."""

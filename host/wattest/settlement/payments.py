@@ -69,8 +69,8 @@ def _refuse(contract: ContractAccount, payment: PaymentAct, known: int | None) -
         return f"reference {payment.reference!r} was {known} minor units before"
     if contract.closed is not None and what in _INTO:
         return f"the contract is closed since entry {contract.closed}"
-    if what is PaymentKind.DAMAGE and payment.party != terms.seller:
-        return f"damages are stated by {terms.seller}, got {payment.party}"
+    if what is PaymentKind.DAMAGE:
+        return _refuse_damage(contract, payment)
     if what is PaymentKind.PAYOUT:
         if payment.party == terms.buyer:
             return f"payouts are confirmed by who gets them, got the buyer {payment.party}"
@@ -78,6 +78,18 @@ def _refuse(contract: ContractAccount, payment: PaymentAct, known: int | None) -
     if payment.party not in (terms.seller, terms.buyer):
         return f"{terms.seller} or {terms.buyer} expected, got {payment.party}"
     return _too_much(contract, CASH, payment) if what is PaymentKind.REFUND else ""
+
+
+def _refuse_damage(contract: ContractAccount, payment: PaymentAct) -> str:
+    """One party's word takes no more than the other left with it for that."""
+    seller = contract.terms_now.seller
+    if payment.party != seller:
+        return f"damages are stated by {seller}, got {payment.party}"
+    held = sum(each.amount for each in contract.book.pending() if each.id in contract.deposits)
+    left = held - contract.damages
+    if payment.amount_minor <= left:
+        return ""
+    return f"at most {left} minor units of the deposit expected, got {payment.amount_minor}"
 
 
 def _too_much(contract: ContractAccount, account: str, payment: PaymentAct) -> str:

@@ -61,10 +61,15 @@ def take_agreement(
     Terms come into force when the second party agrees, once: an old agreement that is logged again
     brings nothing back.
     """
+    problem = contract.strangers_to(terms)
+    if problem:
+        contract.problems.append((index, problem))
+        return
     before = contract.signed(terms)
     contract.agreed.setdefault(terms, set()).add(party)
     if contract.signed(terms) and not before:
         contract.newest = terms
+        contract.first = contract.first or terms
         moves = contract.moves(index, origin)
         refresh(contract, [p for p in contract.periods.values() if p.terms == terms], moves)
         tidy(contract, index, moves)
@@ -359,5 +364,3 @@ def _close(contract: ContractAccount, moves: Moves) -> None:
     """Take damages out of the deposit and let the rest of it go."""
     taken = moves.end_with(contract.deposits, contract.damages)
     moves.post(DEPOSIT, INCOME, taken, "damage")
-    if contract.damages > taken:
-        moves.charge(LineKey("damage"), contract.damages - taken)

@@ -9,7 +9,7 @@ from accounts_bench import KWH, Story
 from settlement_bench import draw, make_terms, terms_map, use_line
 
 from wattest.errors import SettlementError
-from wattest.settlement.accounts import INCOME
+from wattest.settlement.accounts import ESCROW, INCOME
 from wattest.settlement.disputes import DisputeState
 
 APRIL = ("2026-04-01T00:00:00Z", "2026-05-01T00:00:00Z")
@@ -38,7 +38,29 @@ def test_a_draft_that_nobody_agreed_to_changes_no_party() -> None:
     story.pay("payout", 10_000, party="mallory")
     assert story.posted(INCOME) == 10_000
     assert story.account.terms_now.seller == "seller"
-    assert "at most 0 minor units in broker:mallory:fee" in story.problems[0]
+    assert "at most 0 minor units in broker:mallory:fee" in story.problems[-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "parties", "message"),
+    [
+        ({"buyer": "eve"}, ("seller", "eve"), "buyer buyer of the terms before expected, got eve"),
+        ({"seller": "eve"}, ("eve", "buyer"), "seller seller of the terms before expected, got"),
+        ({"currency": "USD"}, ("seller", "buyer"), "currency EUR of the terms before expected"),
+        ({"currency_scale": 3}, ("seller", "buyer"), "scale 2 of the terms before expected"),
+    ],
+)
+def test_terms_of_others_move_none_of_the_money_of_a_contract_in_force(
+    changes: dict[str, Any], parties: tuple[str, str], message: str
+) -> None:
+    story = settled()
+    redraft(story, line=[use_line(price="1.00")], **changes)
+    for party in parties:
+        story.agree(party)
+    story.settle(100 * KWH, period=MAY)
+    assert (story.posted(INCOME), story.posted(ESCROW)) == (10_000, 10_000)
+    assert [problem for problem in story.problems if message in problem]
+    assert story.account.terms_now.buyer == "buyer"
 
 
 def test_an_old_agreement_that_is_logged_again_brings_old_terms_back_to_nobody() -> None:

@@ -168,12 +168,15 @@ def test_a_deposit_is_held_and_comes_back_at_the_close_less_damages() -> None:
     assert story.account.book.pending() == ()
 
 
-def test_damages_beyond_the_deposit_are_taken_from_escrow_and_then_owed() -> None:
+def test_damages_take_no_more_than_the_deposit_whatever_the_seller_states() -> None:
     story = ended()
-    story.pay("damage", 60_000, party="seller")
+    story.pay("damage", 30_000, party="seller")
+    story.pay("damage", 20_001, party="seller")
+    story.pay("damage", 20_000, party="seller")
     story.settle(400 * KWH, final=True)
-    assert (story.posted(INCOME), story.posted(CASH), story.posted(ESCROW)) == (70_000, 0, 0)
-    assert story.posted(DUE) == -5_000
+    assert story.problems == ["at most 20000 minor units of the deposit expected, got 20001"]
+    assert (story.posted(INCOME), story.posted(CASH)) == (10_000 + 50_000, 5_000)
+    assert (story.posted(ESCROW), story.posted(DUE)) == (0, 0)
 
 
 def test_an_open_dispute_keeps_a_contract_from_closing() -> None:
