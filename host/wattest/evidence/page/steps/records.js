@@ -259,6 +259,8 @@ export function checkComplete(bundle) {
   checkConflictFirst(bundle);
   if (form === "session") checkSession(bundle);
   if (form === "reading") checkReading(bundle);
+  const before = bundle.notes.length;
   noteGaps(bundle);
-  return "";
+  const gaps = bundle.notes.length - before;
+  return gaps > 0 ? `everything named is there; ${plural(gaps, "gap")} named above` : "";
 }
