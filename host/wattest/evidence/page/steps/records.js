@@ -3,7 +3,7 @@
 import { fail, hex, sameBytes } from "../bytes.js";
 import { isUsableKey, verifyEs256 } from "../cose.js";
 import { entryName } from "../names.js";
-import { EVENT_BREAK, TRANSACTION, parseRecord } from "../record.js";
+import { EVENT_BREAK, TRANSACTION, parseRecord, recordName } from "../record.js";
 import { QUANTITIES } from "../quantities.js";
 import { plural } from "../words.js";
 import { ENROLMENT, FINDING, isRecord, ownStatements } from "./forms.js";
@@ -165,6 +165,7 @@ function checkConflictFirst(bundle) {
     if (!first || sameBytes(first.content, form.kept.content)) {
       fail("conflict-first", "It contradicts no record that was logged before.", entryName(entry));
     }
+    bundle.notes.push(`Signed with two different contents: ${recordName(first)}.`);
   }
 }
 
