@@ -173,3 +173,20 @@ def test_a_live_collection_logs_what_is_due_once_an_hour() -> None:
     assert [event.index for event in settling.tell(now_ms + SETTLE_MS - 1)] == [None]
     assert bench.logged == 1
     assert terms_to_cbor(bench.terms) in [entry.body for entry in bench.ledger.entries()]
+
+
+def test_statements_about_assets_of_another_bench_are_left_to_it() -> None:
+    bench = Bench()
+    bench.meter(1, 60, 61)
+    bench.settle(1.2)
+    fresh = bench.new_settler()
+    for entry in bench.ledger.entries():
+        if entry.kind == EntryKind.ENROLMENT:
+            fresh.enrol(parse_enrolment(entry.body), entry.index)
+        elif entry.kind == EntryKind.READING:
+            fresh.add(parse_record(entry.body), index=entry.index)
+    bench.settler = fresh
+    remember(fresh, bench.ledger.entries(), assets={"roof"})
+    assert outcomes(bench.settle(1.2)) == [(1, "provisional", "590.00", True)]
+    remember(fresh, bench.ledger.entries(), assets={"turbine", "roof"})
+    assert [d.new for d in bench.settle(1.2)] == [False]

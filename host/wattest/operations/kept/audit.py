@@ -153,7 +153,7 @@ class _Checks:
         self.statements: dict[int, bytes] = {}
         self.cutoffs: dict[int, Cutoff] = {}
         self.astray: list[Problem] = []
-        self._generations: dict[tuple[str, int], tuple[int, bool]] = {}
+        self._generations: dict[tuple[bytes, int], tuple[int, bool]] = {}
         by_kind = {
             **self._evidence.checks,
             **self.acts.checks,
@@ -255,7 +255,8 @@ class _Checks:
             self._final.add((statement.contract, statement.period.end_ms, statement.cutoff.size))
         self.statements[entry.index] = entry.body
         self.cutoffs[entry.index] = statement.cutoff
-        place = (statement.contract, statement.period.start_ms)
+        # Benches that share a ledger may call their contracts the same: the terms tell them apart.
+        place = (statement.terms_digest, statement.period.start_ms)
         number, final = self._generations.get(place, (0, False))
         self._generations[place] = (statement.generation, statement.state is State.FINAL)
         if final or statement.generation != number + 1:

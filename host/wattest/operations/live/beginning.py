@@ -44,7 +44,8 @@ def take_up(file: PortsFile, folder: LiveDir, *, now_ms: int) -> Begun:
     memory = Memory(file.ports, twins, settler)
     view = LedgerView(folder.store, folder.signer.verifier)
     verifier = restored_verifier(view, folder.store, memory)
-    remember(settler, view.entries())
+    assets = {live.expected.asset for live in file.ports}
+    remember(settler, view.entries(), assets=assets)
     _log_terms(ledger, contracts)
     begun = Begun(ledger=ledger, settler=settler, verifier=verifier, twins=twins)
     for live in file.ports:

@@ -5,7 +5,7 @@ They are logged under the key the collection signs with, `ledger.key` in its fol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from wattest.ledger import Entry, EntryKind, Ledger
 from wattest.operations.events import StatementDrawn
@@ -46,8 +46,17 @@ class Settling:
         return Cutoff(size=self._ledger.size, root=self._ledger.root())
 
 
-def remember(settler: Settler, entries: Iterable[Entry]) -> None:
-    """Hand a settler the statements and estimates that were logged before."""
+def remember(
+    settler: Settler, entries: Iterable[Entry], *, assets: Container[str] | None = None
+) -> None:
+    """Hand a settler the statements and estimates that were logged before.
+
+    Args:
+        settler: takes them.
+        entries: of the ledger, in order.
+        assets: those the settler gets records of: in a ledger that several benches share,
+            statements about the assets of another bench are left to it. None: all.
+    """
     terms = {}
     for entry in entries:
         if entry.kind == EntryKind.TERMS:
@@ -55,7 +64,9 @@ def remember(settler: Settler, entries: Iterable[Entry]) -> None:
             terms[terms_hash(logged)] = logged
         elif entry.kind == EntryKind.STATEMENT:
             document = read_statement(entry.body)
-            settler.remember(document, entry.index, terms[document["terms"]])
+            logged = terms[document["terms"]]
+            if assets is None or all(asset in assets for asset in logged.assets):
+                settler.remember(document, entry.index, logged)
         elif entry.kind == EntryKind.ESTIMATE:
             for estimate in estimates_of({entry.index: parse_estimate(entry.body)}):
                 settler.take_estimate(estimate)
