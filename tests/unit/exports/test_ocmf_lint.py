@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ocmf_samples import SIGNER, payload_of, text_of, with_reading
 
+from wattest.errors import OcmfError
 from wattest.exports.ocmf import Digits, write_json
 from wattest.exports.ocmf_container import read_items, write_lines, write_xml
 from wattest.exports.ocmf_lint import LintReport, OcmfItem, lint_ocmf
@@ -219,6 +220,14 @@ def test_lines_and_xml_carry_texts_unchanged() -> None:
     assert [item.data.decode() for item in from_lines] == texts
     assert from_lines == from_xml
     assert all(text.signature.state == "valid" for text in lint_ocmf(from_xml).texts)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_xml_with_a_document_type_is_refused_in_every_encoding_it_may_have(encoding: str) -> None:
+    grown = '<!DOCTYPE values [<!ENTITY a "OCMF|{}|{}">]><values>&a;</values>'
+    xml = f'<?xml version="1.0"?>{grown}'.encode(encoding)
+    with pytest.raises(OcmfError, match="doctype at byte 0"):
+        read_items(xml)
 
 
 # ---- beside pyocmf ----
