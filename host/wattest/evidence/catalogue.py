@@ -10,11 +10,10 @@ from wattest.errors import CborError, DecodeError
 from wattest.ledger.conflict import CONFLICT_CODE
 from wattest.ledger.entry import Entry, EntryKind
 from wattest.wire import cbor
-from wattest.wire.act import SignedAct, parse_act
+from wattest.wire.act import SignedAct, is_act, parse_act
 from wattest.wire.enrolment import Enrolment, KeptFinding, parse_enrolment, parse_finding
 from wattest.wire.entries import LoggedEstimate, parse_estimate, parse_machine_dispute
 
-_ACT_START = b"\xd2"
 _ACT_KINDS = (
     EntryKind.AGREEMENT,
     EntryKind.DISPUTE,
@@ -79,7 +78,7 @@ class Catalogue:
 
     def _take_act(self, entry: Entry) -> None:
         self.bodies[entry.index] = entry.body
-        if entry.body.startswith(_ACT_START):
+        if is_act(entry.body):
             self.acts[entry.index] = parse_act(entry.body)
         elif entry.kind == EntryKind.DISPUTE:
             dispute = parse_machine_dispute(entry.body)

@@ -11,7 +11,7 @@ from wattest.evidence.verdict import RuleBroken
 from wattest.ledger.entry import Entry, EntryKind
 from wattest.ledger.logged_record import record_kind
 from wattest.wire import cbor
-from wattest.wire.act import ActKind, parse_act
+from wattest.wire.act import ActKind, is_act, parse_act
 from wattest.wire.enrolment import parse_enrolment, parse_finding
 from wattest.wire.entries import (
     parse_anchor,
@@ -21,7 +21,6 @@ from wattest.wire.entries import (
 )
 from wattest.wire.record_reader import parse_record
 
-ACT_START: Final = b"\xd2"
 _BODY_BYTES_MAX: Final = 65_536
 _LONGER: Final[Mapping[int, int]] = {
     EntryKind.STATEMENT: 1 << 22,
@@ -141,14 +140,14 @@ def _act(case: Case, entry: Entry) -> None:
 
 
 def _dispute(case: Case, entry: Entry) -> None:
-    if entry.body.startswith(ACT_START):
+    if is_act(entry.body):
         _act(case, entry)
     else:
         case.machine_disputes[entry.index] = parse_machine_dispute(entry.body)
 
 
 def _rotation(case: Case, entry: Entry) -> None:
-    if entry.body.startswith(ACT_START):
+    if is_act(entry.body):
         _act(case, entry)
     else:
         case.rotations[entry.index] = parse_log_rotation(entry.body)

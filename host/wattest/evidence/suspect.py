@@ -13,11 +13,11 @@ from hashlib import sha256
 from wattest.errors import DecodeError, SignatureInvalid, VerificationError
 from wattest.evidence.bundle import PROOF
 from wattest.evidence.case import RECORD_KINDS, Case
-from wattest.evidence.forms import ACT_START, check_forms
+from wattest.evidence.forms import check_forms
 from wattest.evidence.verdict import RuleBroken
 from wattest.ledger.entry import EntryKind
 from wattest.verify.signature import load_key, verify_es256
-from wattest.wire.act import Agreement, parse_act
+from wattest.wire.act import Agreement, is_act, parse_act
 from wattest.wire.cose import SIGNATURE_BYTES, record_to_be_signed
 from wattest.wire.enrolment import parse_enrolment
 from wattest.wire.keys import spki_der
@@ -41,7 +41,7 @@ def _by_signature(case: Case) -> str:
                 case.records[entry.index] = record
                 signed = record_to_be_signed(entry.body)
                 _verify(keys.get(record.kid), signed, entry.body[-SIGNATURE_BYTES:])
-            elif entry.body.startswith(ACT_START):
+            elif is_act(entry.body):
                 message = parse_act(entry.body)
                 if isinstance(message.act, Agreement):
                     keys[message.message.kid] = spki_der(message.act.public_key)
@@ -85,7 +85,6 @@ def _unvouched(case: Case) -> str:
     mute = [
         str(entry.index)
         for entry in case.entries
-        if entry.kind not in (*RECORD_KINDS, EntryKind.TERMS)
-        and not entry.body.startswith(ACT_START)
+        if entry.kind not in (*RECORD_KINDS, EntryKind.TERMS) and not is_act(entry.body)
     ]
     return f"{PROOF}, or an entry that nobody signed ({', '.join(mute)})" if mute else PROOF

@@ -13,7 +13,7 @@ from wattest.ledger.conflict import CONFLICT_CODE
 from wattest.ledger.entry import ConflictRow, Entry, EntryKind
 from wattest.ledger.parties import Parties
 from wattest.ledger.rotation import check_rotation
-from wattest.wire.act import ActKind
+from wattest.wire.act import ActKind, is_act
 from wattest.wire.enrolment import KeptFinding, parse_finding
 from wattest.wire.entries import (
     Anchor,
@@ -22,9 +22,6 @@ from wattest.wire.entries import (
     parse_estimate,
     parse_machine_dispute,
 )
-
-ACT_START = 0xD2
-"""First byte of an act; a body of the same kind that no party signed is a map."""
 
 ENTRY_OF_ACT: Mapping[ActKind, EntryKind] = {
     ActKind.AGREE: EntryKind.AGREEMENT,
@@ -98,7 +95,7 @@ class ActChecks:
             self.parties.add_dispute(entry.body, signed.act.contract)
 
     def _check_dispute(self, entry: Entry) -> Iterator[str]:
-        if _is_act(entry):
+        if is_act(entry.body):
             yield from self._check_act(entry)
             return
         try:
@@ -110,7 +107,7 @@ class ActChecks:
 
     def _check_rotation(self, entry: Entry) -> Iterator[str]:
         """An act of a party, or the ledger's own key names its successor."""
-        if _is_act(entry):
+        if is_act(entry.body):
             yield from self._check_act(entry)
             return
         try:
@@ -135,10 +132,6 @@ class ActChecks:
         self.anchors[entry.index] = anchor
 
 
-def _is_act(entry: Entry) -> bool:
-    return entry.body[:1] == bytes((ACT_START,))
-
-
 def _conflict_in(entry: Entry) -> tuple[int, KeptFinding] | None:
     """Return the index and what a finding entry says that keeps a conflict."""
     if entry.kind != EntryKind.FINDING:
@@ -151,7 +144,7 @@ def _conflict_in(entry: Entry) -> tuple[int, KeptFinding] | None:
 
 
 def _machine_dispute_in(entry: Entry) -> MachineDispute | None:
-    if entry.kind != EntryKind.DISPUTE or _is_act(entry):
+    if entry.kind != EntryKind.DISPUTE or is_act(entry.body):
         return None
     try:
         return parse_machine_dispute(entry.body)

@@ -19,10 +19,9 @@ from wattest.errors import DecodeError, SignatureInvalid, WattestError
 from wattest.ledger.checkpoint import CheckpointSigner, CheckpointVerifier, SignedCheckpoint
 from wattest.ledger.entry import Entry, EntryKind, NewEntry
 from wattest.ledger.store import LedgerReader
+from wattest.wire.act import is_act
 from wattest.wire.entries import LogRotation, parse_log_rotation, rotation_text
 from wattest.wire.note import Checkpoint, SignedNote, parse_checkpoint, parse_note
-
-_ACT_START = 0xD2
 
 
 def rotation_entry(old: CheckpointSigner, new: CheckpointVerifier) -> NewEntry:
@@ -102,7 +101,7 @@ def _rotations(reader: LedgerReader) -> list[Entry]:
 
 def is_log_rotation(entry: Entry) -> bool:
     """Tell whether an entry is a rotation of the ledger's own key, not of a party's."""
-    return entry.kind == EntryKind.ROTATION and entry.body[:1] != bytes((_ACT_START,))
+    return entry.kind == EntryKind.ROTATION and not is_act(entry.body)
 
 
 def _predecessor(key: CheckpointVerifier, body: bytes) -> CheckpointVerifier | None:

@@ -42,8 +42,8 @@ from wattest.wire import (
     parse_machine_dispute,
     parse_record,
 )
+from wattest.wire.act import is_act
 
-_ACT: Final = b"\xd2"
 _ACTS: Final = (
     EntryKind.AGREEMENT,
     EntryKind.DISPUTE,
@@ -111,7 +111,7 @@ class AccountsFold:
         take_statement(contract, entry.index, document)
 
     def _take_act(self, entry: Entry) -> None:
-        if entry.body[:1] != _ACT:
+        if not is_act(entry.body):
             if entry.kind == EntryKind.DISPUTE:
                 self._take_machine_dispute(entry)
             return

@@ -21,6 +21,8 @@ ACT_TYPE: Final = "application/vnd.wattest.act+cbor"
 NAME_MAX: Final = 64
 REASON_MAX: Final = 200
 _DIGEST_BYTES: Final = 32
+_START: Final = b"\xd2"
+"""Tag 18 of COSE_Sign1."""
 
 
 class ActKind(IntEnum):
@@ -233,6 +235,11 @@ _OWN: Final[Mapping[ActKind, dict[int, Check]]] = {
     ActKind.ROTATE: {5: sized(KEY_BYTES)},
 }
 _OPTIONAL: Final = {9}
+
+
+def is_act(body: bytes) -> bool:
+    """Tell whether a body begins as an act; one of an act's kind that nobody signed is a map."""
+    return body.startswith(_START)
 
 
 def parse_act(body: bytes) -> SignedAct:
