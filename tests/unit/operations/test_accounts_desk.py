@@ -10,14 +10,17 @@ import pytest
 
 from ledger_samples import EPOCH_MS, SampleNode, entry_of
 from wattest.errors import ConfigError, ForkFound, VerificationError, WattestError
-from wattest.ledger import EntryKind, NewEntry
+from wattest.ledger import EntryKind, Ledger, NewEntry
 from wattest.operations.accounting.acts import agree, open_dispute, pay, resolve
+from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.due import settle_kept
 from wattest.operations.accounting.view import accounts_of
 from wattest.operations.live.folder import LiveDir
+from wattest.operations.live.ledger_key import LedgerKey
 from wattest.operations.party_key import PartyKey
-from wattest.settlement import parse_terms, terms_to_cbor
-from wattest.wire import PaymentKind
+from wattest.settlement import parse_terms, terms_hash, terms_to_cbor
+from wattest.store import open_store
+from wattest.wire import Agreement, PaymentKind
 
 MINUTE_MS = 60_000
 TERMS = """
@@ -80,6 +83,22 @@ def test_what_is_due_is_settled_once_under_the_key_of_the_collection(out: Path) 
     assert json.loads((out / "run.json").read_bytes())["entries"] == 8
     (final,) = settle_kept(out, now_ms=at(1 + 180))[:1]
     assert (final.statement.state.value, final.statement.generation) == ("final", 2)
+
+
+def test_an_act_says_its_own_place_when_another_bench_appends_meanwhile(out: Path) -> None:
+    with AccountsDesk(out) as desk, open_store(desk.run.ledger_place) as store:
+        other = Ledger(store, LedgerKey(out).signer(make=False))
+        other.append([SampleNode(2).enrolment()])
+        act = Agreement(
+            contract="mill",
+            party="owner",
+            time_ms=0,
+            terms=terms_hash(parse_terms(TERMS, "mill.toml")),
+            public_key=KEYS["owner"].public_key,
+        )
+        index = desk.act(act, KEYS["owner"])
+        assert desk.ledger.entry(index).kind == EntryKind.AGREEMENT
+        assert (index, desk.ledger.size) == (8, 9)
 
 
 def test_a_dispute_from_opening_to_its_end(out: Path) -> None:
