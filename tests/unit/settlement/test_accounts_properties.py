@@ -150,7 +150,7 @@ def recount(book: Book) -> None:
 
 
 @given(steps=st.lists(STEPS, max_size=14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_books_hold_after_every_step_and_the_same_log_makes_the_same_books(
     steps: list[tuple],
 ) -> None:
