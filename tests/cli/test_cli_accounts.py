@@ -12,6 +12,8 @@ import pytest
 from wattest.cli import main
 from wattest.ledger import EntryKind, NewEntry
 from wattest.operations.accounting.desk import AccountsDesk
+from wattest.operations.virtual.deeds import party_key
+from wattest.wire import PaymentAct, PaymentKind
 
 pytestmark = pytest.mark.emulated
 SCENARIO = """
@@ -178,6 +180,27 @@ def test_a_payment_is_logged_once_and_the_run_still_holds(
     code, said = refused(capsys, *command, "payout", "--amount", "0.01", "--reference", "bank 10")
     assert (code, "at most 0 minor units in seller:income expected" in said) == (1, True)
     assert files(out) == after
+
+
+def test_what_a_killed_program_left_beside_the_ledger_is_brought_up_to_date(
+    out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    act = PaymentAct(
+        contract="supply",
+        party="grid",
+        time_ms=0,
+        what=PaymentKind.PAYOUT,
+        amount_minor=100,
+        currency="EUR",
+        reference="before the kill",
+    )
+    desk = AccountsDesk(Path(out))
+    desk.act(act, party_key(7, "grid"))
+    desk._stack.close()
+    assert main.main(["verify", out]) == 1
+    assert "run.json entries" in capsys.readouterr().out
+    assert main.main(["settle", out]) == 0
+    assert main.main(["verify", out]) == 0
 
 
 def test_agreeing_again_logs_nothing(out: str, capsys: pytest.CaptureFixture[str]) -> None:
