@@ -100,6 +100,10 @@ class Ledger:
         """Yield entries with start <= index < stop, in order."""
         return self._current().entries(start, stop)
 
+    def proven_entries(self) -> Iterator[Entry]:
+        """Yield all entries; as :meth:`LedgerView.proven_entries`."""
+        return self._current().proven_entries()
+
     def entry(self, index: int) -> Entry:
         """Return one entry; raises as :meth:`LedgerView.entry`."""
         return self._current().entry(index)

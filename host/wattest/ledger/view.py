@@ -17,7 +17,7 @@ from wattest.ledger.proof import (
 )
 from wattest.ledger.rotation import keys_of
 from wattest.ledger.store import LedgerReader
-from wattest.ledger.tree import GrowingTree
+from wattest.ledger.tree import GrowingTree, leaf_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,26 @@ class LedgerView:
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         """Yield entries with start <= index < stop, in order."""
         return self._store.entries(start, stop)
+
+    def proven_entries(self) -> Iterator[Entry]:
+        """Yield all entries, in order; before it ends they have led to the signed root.
+
+        What somebody makes of the entries counts only when this came to its end without an error.
+
+        Raises:
+            CheckpointInconsistent: some are missing, or are not what was signed.
+        """
+        tree = GrowingTree()
+        for entry in self._store.entries(0, self.size):
+            tree.push(leaf_hash(entry.kind, entry.body))
+            tree.settle()
+            yield entry
+        if (tree.size, tree.root()) != (self.size, self.root()):
+            raise CheckpointInconsistent(
+                "the ledger's entries are not those its newest checkpoint was signed over: "
+                "changed, or missing",
+                hint=_AUDIT,
+            )
 
     def records(self, kid: bytes) -> Iterator[RecordRow]:
         """Yield what the storage says of the records of a key, by ctx and seq; not proven."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,9 +15,12 @@ from ledger_samples import EPOCH_MS, SampleNode, entry_of
 from wattest.errors import ConfigError, ForkFound, VerificationError, WattestError
 from wattest.ledger import EntryKind, Ledger, NewEntry
 from wattest.operations.accounting.acts import agree, open_dispute, pay, resolve
+from wattest.operations.accounting.books import still_due
 from wattest.operations.accounting.desk import AccountsDesk
 from wattest.operations.accounting.due import settle_kept
 from wattest.operations.accounting.view import accounts_of
+from wattest.operations.kept.sessions import kept_sessions
+from wattest.operations.kept.statements import statements_of
 from wattest.operations.live.folder import LiveDir
 from wattest.operations.live.ledger_key import LedgerKey
 from wattest.operations.party_key import PartyKey
@@ -99,6 +105,30 @@ def test_an_act_says_its_own_place_when_another_bench_appends_meanwhile(out: Pat
         index = desk.act(act, KEYS["owner"])
         assert desk.ledger.entry(index).kind == EntryKind.AGREEMENT
         assert (index, desk.ledger.size) == (8, 9)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM entry WHERE idx = 2",
+        "UPDATE entry SET kind = 2 WHERE idx = 3",
+        "UPDATE entry SET body = CAST('x' AS BLOB) WHERE idx = 0",
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [accounts_of, still_due, statements_of, settle_kept, sign_up, kept_sessions]
+)
+def test_no_command_computes_from_entries_that_were_not_signed(
+    out: Path, tampering: str, command: Callable[[Path], object]
+) -> None:
+    with closing(sqlite3.connect(out / "ledger.sqlite")) as file, file:
+        file.execute(tampering)
+    before = files(out)
+    with pytest.raises(WattestError):
+        command(out)
+    after = files(out)  # a file's readers leave an empty write-ahead log where nobody writes
+    assert {name: after[name] for name in before} == before
+    assert not after.get("ledger.sqlite-wal")
 
 
 def test_a_dispute_from_opening_to_its_end(out: Path) -> None:

@@ -123,8 +123,7 @@ def still_due(path: Path) -> Mapping[str, int]:
 def _fold(path: Path) -> AccountsFold:
     fold = AccountsFold()
     with open_view(path) as view:
-        for entry in view.entries():
-            fold.take(entry)
+        fold.take_all(view.proven_entries())
     return fold
 
 

@@ -69,6 +69,7 @@ class AccountsDesk:
             self._read = 0
             self.catch_up()
         except BaseException:
+            self._leave_as_found()
             self._stack.close()
             raise
 
@@ -137,8 +138,10 @@ class AccountsDesk:
 
     def catch_up(self) -> None:
         """Fold what was appended to the ledger since."""
-        self.fold.take_all(self.ledger.entries(self._read))
-        self._read = self.ledger.size
+        whole = self._read == 0  # what we appended since needs no proof
+        for entry in self.ledger.proven_entries() if whole else self.ledger.entries(self._read):
+            self.fold.take(entry)
+            self._read = entry.index + 1
 
     def _open(self) -> tuple[Store, CheckpointSigner]:
         if self._values.get("live") is True:
@@ -178,6 +181,11 @@ class AccountsDesk:
             view = LedgerView(self._store, self._signer.verifier)
             check_kept(view, note.encode(), where=str(self.run.run_json))
         return Ledger(self._store, self._signer)
+
+    def _leave_as_found(self) -> None:
+        """Take back what opening wrote: no collection goes on in a folder that was refused."""
+        if self._live is not None and self._values.get("finished") is True:
+            self._live.end(self._values)
 
     def _write_beside(self) -> None:
         """Write what repeats the ledger: newest statements, size and checkpoint, digests."""

@@ -78,7 +78,7 @@ def accounts_of(path: Path, *, now_ms: int | None = None) -> AccountsView:
     fold = AccountsFold()
     causes: dict[int, str] = {}
     with open_view(path) as view:
-        for entry in view.entries():
+        for entry in view.proven_entries():
             fold.take(entry)
             if entry.kind not in _RECORDS:
                 causes[entry.index] = _named(entry.kind)

@@ -89,7 +89,7 @@ def read_records(path: Path) -> KeptRecords:
     nodes = [node for node in values.get("nodes", []) if isinstance(node, dict)]
     with open_view(path) as view:
         told = _Read()
-        for entry in view.entries():
+        for entry in view.proven_entries():
             told.entry(entry)
         signed = view.checkpoint()
         return told.records(view, signed.checkpoint.origin if signed else "", nodes=nodes)

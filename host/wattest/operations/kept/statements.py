@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wattest.errors import DecodeError, SettlementError
+from wattest.errors import DecodeError, ProofInvalid, SettlementError
 from wattest.exports.placed import EvidenceRecord, PlacedStatement, record_indexes
 from wattest.exports.statement_form import check_form
-from wattest.ledger import EntryKind, LedgerView, RecordFacts, RecordRow
+from wattest.ledger import EntryKind, LedgerView, RecordFacts, RecordRow, leaf_hash
 from wattest.operations.kept.ledger_view import open_view
 from wattest.settlement import read_statement, terms_from_cbor
 from wattest.wire import parse_record
@@ -22,19 +22,19 @@ _Series = dict[tuple[bytes, str], tuple[tuple[int, int], ...]]
 def statements_of(path: Path) -> tuple[PlacedStatement, ...]:
     """Return the statements of the run in ``path``, in the ledger's order, without their evidence.
 
-    Inclusion of each is checked under the newest checkpoint; amounts are not recomputed here: the
+    All entries are checked against the newest checkpoint; amounts are not recomputed here: the
     audit does that.
 
     Raises:
         ConfigError: this is not the folder of a run.
         StoreError: its ledger cannot be read.
-        ProofInvalid: an entry is not the one the checkpoint covers.
+        CheckpointInconsistent: its entries are not those the checkpoint covers.
         SettlementError: an entry is no statement.
     """
     found = []
     zones: dict[bytes, str] = {}
     with open_view(path) as view:
-        for entry in view.entries():
+        for entry in view.proven_entries():
             if entry.kind == EntryKind.TERMS:
                 zones[hashlib.sha256(entry.body).digest()] = _zone(entry.body)
             if entry.kind != EntryKind.STATEMENT:
@@ -77,7 +77,6 @@ def with_evidence(
 def _placed(
     view: LedgerView, index: int, document: dict[str, Any], zones: dict[bytes, str], path: Path
 ) -> PlacedStatement:
-    view.prove_inclusion(index).verify(view.root())
     newest = view.checkpoint()
     try:
         check_form(document)
@@ -104,8 +103,10 @@ def _record(view: LedgerView, index: int) -> EvidenceRecord | None:
     """Return the record at an entry, or None if another thing or nothing lies there."""
     if not 0 <= index < view.size:
         return None
-    view.prove_inclusion(index).verify(view.root())
-    entry = view.entry(index)
+    proof, entry = view.prove_inclusion(index), view.entry(index)
+    proof.verify(view.root())
+    if leaf_hash(entry.kind, entry.body) != proof.leaf:
+        raise ProofInvalid(f"entry {index}: not the one that the checkpoint covers")
     try:
         record = parse_record(entry.body)
     except DecodeError:
