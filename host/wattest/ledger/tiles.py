@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wattest.errors import CheckpointInconsistent, StoreError
+from wattest.errors import StoreError
 from wattest.ledger.entry import Entry
 from wattest.ledger.tree import TILE_HEIGHT, TILE_WIDTH, GrowingTree, leaf_hash
-from wattest.wire.note import Checkpoint
 
 ENTRY_BYTES_MAX = 0xFFFF
 CHECKPOINT_NAME = "checkpoint"
@@ -38,35 +37,19 @@ class TileFile:
     content: bytes
 
 
-def check_exportable(entries: Iterable[Entry], checkpoint: Checkpoint) -> None:
-    """Check that entries are those a checkpoint covers, and that each fits the layout.
-
-    Args:
-        entries: all of the ledger up to the checkpoint's size, in order.
-        checkpoint: verified.
+def check_exportable(entries: Iterable[Entry]) -> None:
+    """Check that each entry fits the layout.
 
     Raises:
-        StoreError: an entry is missing, or larger than the layout can hold.
-        CheckpointInconsistent: the entries do not lead to the checkpoint's root.
+        StoreError: one is larger than the layout can hold.
     """
-    tree = GrowingTree()
     for entry in entries:
-        if entry.index != tree.size:
-            raise StoreError(f"entry {tree.size} is missing from the ledger", hint=_AUDIT)
         if 1 + len(entry.body) > ENTRY_BYTES_MAX:
             raise StoreError(
                 f"entry {entry.index} has {1 + len(entry.body)} bytes, tlog-tiles holds at most "
                 f"{ENTRY_BYTES_MAX} an entry",
                 hint="this ledger cannot be exported in that layout",
             )
-        tree.push(leaf_hash(entry.kind, entry.body))
-        tree.settle()
-    if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
-        raise CheckpointInconsistent(
-            f"the entries lead to size {tree.size} root {tree.root().hex()}, the checkpoint says "
-            f"size {checkpoint.size} root {checkpoint.root.hex()}",
-            hint=_AUDIT,
-        )
 
 
 def tile_files(entries: Iterable[Entry]) -> Iterator[TileFile]:
@@ -115,6 +98,3 @@ def _growing(tree: GrowingTree) -> Iterator[TileFile]:
             path = f"tile/{level}/{number_path(number)}.p/{width}"
             yield TileFile(path=path, content=tile.encode())
         level += 1
-
-
-_AUDIT = "run `wattest verify` on the directory to see what is wrong"

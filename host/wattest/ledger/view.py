@@ -146,17 +146,20 @@ class LedgerView:
         What somebody makes of the entries counts only when this came to its end without an error.
 
         Raises:
-            CheckpointInconsistent: some are missing, or are not what was signed.
+            StoreError: one is missing.
+            CheckpointInconsistent: they do not lead to the root.
         """
-        tree = GrowingTree()
-        for entry in self._store.entries(0, self.size):
+        size, root, tree = self.size, self.root(), GrowingTree()
+        for entry in self._store.entries(0, size):
+            if entry.index != tree.size:
+                raise DamagedStore(f"entry {tree.size} is missing from the ledger", hint=_AUDIT)
             tree.push(leaf_hash(entry.kind, entry.body))
             tree.settle()
             yield entry
-        if (tree.size, tree.root()) != (self.size, self.root()):
+        if (tree.size, tree.root()) != (size, root):
             raise CheckpointInconsistent(
-                "the ledger's entries are not those its newest checkpoint was signed over: "
-                "changed, or missing",
+                f"the entries lead to size {tree.size} root {tree.root().hex()}, the checkpoint "
+                f"says size {size} root {root.hex()}",
                 hint=_AUDIT,
             )
 

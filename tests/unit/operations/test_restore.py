@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
 from ledger_samples import SampleNode, signer
-from wattest.ledger import Ledger, LedgerView, record_entry
+from wattest.errors import CheckpointInconsistent
+from wattest.ledger import Entry, Ledger, LedgerView, record_entry
 from wattest.operations.live.restore import restored_verifier
 from wattest.store import MemoryStore
 from wattest.twin import Twin, TwinState
@@ -47,6 +53,21 @@ def restored(store: MemoryStore) -> tuple[Verifier, TwinState]:
     view = LedgerView(store, signer().verifier)
     verifier = restored_verifier(view, store, mirror)
     return verifier, mirror.twin.state
+
+
+class SwappedKey(MemoryStore):
+    """A storage in which somebody enrolled another key without the ledger's."""
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        for entry in super().entries(start, stop):
+            yield replace(entry, body=SampleNode(2).enrolment().body) if not entry.index else entry
+
+
+def test_a_key_that_was_not_signed_into_the_ledger_is_not_collected_from() -> None:
+    store = SwappedKey()
+    Ledger(store, signer()).append([SampleNode(1).enrolment()])
+    with pytest.raises(CheckpointInconsistent, match="the entries lead to size 1 root"):
+        restored(store)
 
 
 def codes(verdict: Verdict) -> list[str]:

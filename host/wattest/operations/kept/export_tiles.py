@@ -58,7 +58,7 @@ def export_tiles(place: Path | str, out: Path, *, key: str | None = None) -> Exp
         if newest is None:
             raise ConfigError("nothing is signed yet: the ledger is empty", path=name_of(place))
         size = newest.checkpoint.size
-        check_exportable(view.entries(0, size), newest.checkpoint)
+        check_exportable(view.proven_entries())
         _check_folder(out, view)
         lines = store.cosignatures(size)
         files = written = 0

@@ -29,9 +29,13 @@ def restored_verifier(
         view: the ledger, opened under its key.
         store: answers for records that are no longer remembered.
         rememberer: is told of every enrolment and record, in ledger order.
+
+    Raises:
+        StoreError: an entry is missing.
+        CheckpointInconsistent: the entries are not those that were signed.
     """
     verifier = Verifier(lookup=lambda kid, ctx, seq: _content_digest(store, kid, ctx, seq))
-    for entry in view.entries():
+    for entry in view.proven_entries():
         if entry.kind == EntryKind.ENROLMENT:
             enrolment = parse_enrolment(entry.body)
             verifier.enrol(enrolment)
