@@ -77,7 +77,8 @@ def test_same_seed_gives_the_same_bytes(kept: tuple[Path, RunFinished], tmp_path
     _, last = keep(tmp_path / "OUT")
     assert same(tmp_path / "OUT", kept[0])
     assert len((kept[0] / "frames.bin").read_bytes()) > 10_000
-    assert set(tables(kept[0])) == {"checkpoint", "conflict", "edge", "entry", "record", "tile"}
+    names = {"checkpoint", "conflict", "cosignature", "edge", "entry", "record", "tile"}
+    assert set(tables(kept[0])) == names
     assert last.checkpoint == kept[1].checkpoint
     assert last == kept[1]
 

@@ -136,9 +136,9 @@ def test_full_ledger_ends_the_run_in_one_line_and_nothing_acknowledged_is_lost(
     acknowledged: list[bytes] = []
     true_acknowledge = Session.acknowledge
 
-    def acknowledge(session: Session, position: int, digest: bytes) -> None:
+    def acknowledge(session: Session, position: int, digest: bytes, prev: bytes) -> None:
         acknowledged.append(digest)
-        true_acknowledge(session, position, digest)
+        true_acknowledge(session, position, digest, prev)
 
     monkeypatch.setattr(collector_module.Session, "acknowledge", acknowledge)
     monkeypatch.setattr(rig_module, "SqliteStore", SmallStore)
