@@ -6,7 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from wattest.errors import ConfigError, StoreError
+from wattest.errors import ConfigError
+from wattest.witness.files import write_durably
 
 
 def runtime_folder() -> Path:
@@ -42,21 +43,12 @@ def check_owner(folder: Path) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file whole that only its owner may read, from its first byte on.
+    """Write a file whole that only its owner may read, from its first byte on, durably.
+
+    A key must not be lost by a power cut after the first thing was signed with it.
 
     Raises:
         StoreError: it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.unlink(missing_ok=True)  # left by a program that was killed, or somebody's link
-        # No umask: that is the whole process's, and a key may be written beside a screen.
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StoreError(f"{path}: cannot be written: {(error.strerror or '').lower()}") from error
+    # No umask: that is the whole process's, and a key may be written beside a screen.
+    write_durably(path, content)
