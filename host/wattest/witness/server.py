@@ -76,7 +76,11 @@ class WitnessServer(ThreadingHTTPServer):
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread to be had
+            self._room.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve a connection and give its room back."""
@@ -116,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer who this is, or what it has cosigned."""
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # its body, which is not read, is no request of its own
         keeper = self.server.keeper
         if self.path == "/":
             text = f"wattest witness\n{keeper.key.to_text()}\n"
@@ -134,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         """Read the body; None if the answer was given already."""
         self.close_connection = True  # until all that was announced has been read
-        length = self.headers.get("Content-Length", "")
+        lengths = self.headers.get_all("Content-Length", [])
+        length = lengths[0] if len(lengths) == 1 else ""
         if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,9}", length):
             self._say(HTTPStatus.LENGTH_REQUIRED, b"expected Content-Length\n")
             return None

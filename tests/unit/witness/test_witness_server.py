@@ -214,6 +214,24 @@ def test_a_bad_request_is_answered_and_the_witness_goes_on(
         ask_to_cosign(SampleLog(1).view, way_to(server))
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\ncontent-length: 18\r\n\r\n",
+        b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 18\r\n\r\n",
+    ],
+)
+def test_what_a_body_may_hold_is_never_taken_for_a_request(head: bytes, tmp_path: Path):
+    with (
+        served(tmp_path / "w.json") as (server, told),
+        socket.create_connection(server.server_address[:2], timeout=20) as client,
+    ):
+        client.sendall(head + b"GET / HTTP/1.1\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert (answer.count(b"HTTP/1.1 "), told) == (1, [])
+
+
 def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(tmp_path: Path):
     log = SampleLog(5)
     body = AddCheckpoint(old_size=0, proof=(), note=log.note).encode()
