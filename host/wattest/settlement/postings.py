@@ -294,6 +294,7 @@ def _charge(
     if place != account.period.start_ms:
         text = f"line {key.code}: charged once already, not a second time"
         contract.problems.append((account.index, text))
+        account.posted[key] -= due  # nothing moved, so nothing can come back
     elif len(account.generations) == 1:
         moves.charge_once(key.code, due)
     else:

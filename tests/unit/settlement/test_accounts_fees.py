@@ -55,6 +55,20 @@ def test_4_9_c_a_contract_that_is_taken_up_again_pays_no_second_fee() -> None:
     assert story.problems == ["line start: charged once already, not a second time"]
 
 
+def test_a_fee_that_was_not_charged_again_is_not_given_back_when_later_terms_drop_it() -> None:
+    story = started()
+    sign(story)
+    story.pay("fund", 100_000, party="user")
+    story.settle(0)
+    for line in (story.form["line"], [use_line(price="0.25")]):
+        story.form = {**story.form, "start": JUNE[0], "line": line}
+        story.log_terms(make_terms(story.form))
+        sign(story)
+        story.settle(100 * KWH, period=JUNE, generation=1 if len(line) == 2 else 2)
+    assert fees(story) == [30_000]
+    assert story.posted(INCOME) == 30_000 + 2_500
+
+
 def test_a_fee_that_escrow_does_not_reach_is_owed_for_the_rest() -> None:
     story = started()
     sign(story)
