@@ -17,6 +17,7 @@ from wattest.settlement.period import TIME_MS_MAX
 from wattest.settlement.statement import State
 
 _NUMBER = re.compile(r"-?[0-9]{1,99}(\.[0-9]{1,99}|/[0-9]{1,99})?", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 Check = Callable[[Any], object]
 """Raises ``ValueError`` or ``TypeError`` for a value of another form."""
 
@@ -33,6 +34,12 @@ def _text(value: Any) -> None:
     """A terminal shows it: nothing in it may move the cursor there."""
     if type(value) is not str or not value.isprintable():
         raise TypeError("a printable text")
+
+
+def _currency(value: Any) -> None:
+    """It stands unquoted in other programs' files, where `EUR @ 2 USD` would mean something."""
+    if type(value) is not str or not _CURRENCY.fullmatch(value):
+        raise TypeError("three capital letters")
 
 
 def _instant(value: Any) -> None:
@@ -143,7 +150,7 @@ _DOCUMENT = _map(
     seller=_TEXT,
     buyer=_TEXT,
     terms=_BYTES,
-    currency=_TEXT,
+    currency=_currency,
     scale=_scale,
     rounding=Rounding,
     period=_tuple(_instant, _instant),

@@ -64,6 +64,12 @@ def test_every_value_of_another_type_is_refused_or_shown() -> None:
     assert all("expected, got another form" in text for text in refused)
 
 
+@pytest.mark.parametrize("currency", ["EUR @ 2 USD", 'EUR" Ccy="USD', "eur", "", "\x1b[2J"])
+def test_a_currency_that_says_more_to_another_program_is_refused(currency: str) -> None:
+    with pytest.raises(SettlementError, match="currency: three capital letters expected"):
+        check_form({**placed().document, "currency": currency})
+
+
 @pytest.mark.parametrize("key", ["contract", "period", "lines", "payouts", "total", "cutoff"])
 def test_missing_key_is_named(key: str) -> None:
     document = {name: value for name, value in placed().document.items() if name != key}
@@ -71,7 +77,7 @@ def test_missing_key_is_named(key: str) -> None:
         check_form(document)
 
 
-@pytest.mark.parametrize("key", ["title", "contract", "seller", "currency"])
+@pytest.mark.parametrize("key", ["title", "contract", "seller", "buyer"])
 def test_text_that_would_do_something_to_a_terminal_is_refused(key: str) -> None:
     document = dict(placed().document) | {key: "\x1b[2Jgone"}
     with pytest.raises(SettlementError, match=f"statement: {key}: a printable text expected"):
