@@ -5,13 +5,13 @@ from wattest.settlement.amounts import (
     Settled,
     amounts_granted,
     amounts_with,
-    disputes_time,
     price_at,
     settled_from,
     settled_of,
 )
 from wattest.settlement.availability import AssetTime, Availability
 from wattest.settlement.book import ReadingBook, collect_readings
+from wattest.settlement.disputes import disputes_time
 from wattest.settlement.engine import disputable, settle
 from wattest.settlement.estimate import Estimate
 from wattest.settlement.flags import Flag

@@ -13,6 +13,7 @@ from typing import Any
 
 from wattest.errors import SettlementError
 from wattest.settlement.availability import share_up
+from wattest.settlement.disputes import struck
 from wattest.settlement.line import Priced
 from wattest.settlement.money import parse_exact
 from wattest.settlement.price import Counted, Counts, payouts_of, price_lines
@@ -204,11 +205,6 @@ def amounts_with(
     )
 
 
-def disputes_time(line: LineTerms) -> bool:
-    """Tell whether a dispute of a line is about down time: granting it removes the down time."""
-    return line.needs.basis is Basis.DOWNTIME
-
-
 def amounts_granted(
     settled: Settled | Statement, code: str, disputed: int | Mapping[int, int], granted: int
 ) -> Amounts:
@@ -229,11 +225,9 @@ def amounts_granted(
     whole = disputed if isinstance(disputed, int) else sum(disputed.values())
     if not 0 <= granted <= whole:
         raise SettlementError(f"0 to {whole} granted counts expected, got {granted}")
-    if disputes_time(find_line(known.terms, code)):
-        return amounts_with(known, {code: granted})
-    if isinstance(disputed, int):
-        return amounts_with(known, {code: disputed - granted})
-    return amounts_with(known, {code: _share(disputed, whole - granted)})
+    counts = {-1: disputed} if isinstance(disputed, int) else disputed
+    taken = struck(find_line(known.terms, code), counts, granted)
+    return amounts_with(known, {code: taken[-1] if isinstance(disputed, int) else taken})
 
 
 def _same(quantity: Quantity) -> tuple[str, bytes]:

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from wattest.errors import SettlementError
 from wattest.settlement.reading import SettlementReading
-from wattest.settlement.terms import Basis, Terms, Window, find_line
+from wattest.settlement.terms import Basis, LineTerms, Terms, Window, find_line
 
 HOUR_MS = 3_600_000
 EXPIRY_PERIODS = 2
@@ -137,6 +137,24 @@ def counts_of(terms: Terms, code: str, units: Fraction) -> int:
             f"line {code}: whole steps of 1/{base} {unit} expected, got {units} {unit}"
         )
     return counts.numerator
+
+
+def disputes_time(line: LineTerms) -> bool:
+    """Tell whether a dispute of a line is about down time: granting it removes the down time."""
+    return line.needs.basis is Basis.DOWNTIME
+
+
+def struck(line: LineTerms, counts: Mapping[int, int], granted: int) -> dict[int, int]:
+    """Return what is taken out of a line when ``granted`` of what is disputed goes to the seller.
+
+    Of a quantity or of active time that is the rest; of down time it is what was granted.
+
+    Args:
+        line: of the terms.
+        counts: what is disputed, base counts or ms by time-of-use window.
+        granted: 0 to all of it.
+    """
+    return split(counts, granted if disputes_time(line) else sum(counts.values()) - granted)
 
 
 def split(counts: Mapping[int, int], part: int) -> dict[int, int]:

@@ -23,7 +23,14 @@ from wattest.errors import SettlementError
 from wattest.settlement.accounts import CASH, DEPOSIT, DUE, ESCROW, INCOME
 from wattest.settlement.amounts import Amounts, amounts_with, settled_from
 from wattest.settlement.contract_account import ContractAccount, PeriodAccount
-from wattest.settlement.disputes import EXPIRY_PERIODS, Claim, DisputeCase, DisputeState, split
+from wattest.settlement.disputes import (
+    EXPIRY_PERIODS,
+    Claim,
+    DisputeCase,
+    DisputeState,
+    split,
+    struck,
+)
 from wattest.settlement.movements import NO_HOLD, RESERVE, FeeKey, Key, LineKey, Moves
 from wattest.settlement.period import period_at, periods_within
 from wattest.settlement.revision import Extremes, amounts_of
@@ -222,10 +229,9 @@ def _sides(
     given = [0, whole] if case.granted is None else [min(case.granted, whole)] * 2
     if case.on_top:
         shares = [{label: -n for label, n in split(counts, part).items()} for part in given]
-    elif find_line(terms, claim.code).needs.basis is Basis.DOWNTIME:
-        shares = [split(counts, part) for part in given]
     else:
-        shares = [split(counts, whole - part) for part in given]
+        line = find_line(terms, claim.code)
+        shares = [struck(line, counts, part) for part in given]
     return shares[0], shares[1]
 
 
