@@ -209,7 +209,7 @@ def test_bundle_that_would_not_hold_is_not_written(
     assert content.count(entry.body) == 1
     path.write_bytes(content.replace(entry.body, entry.body[:-1] + bytes([entry.body[-1] ^ 1])))
     text = said(capsys, "bundle", folder, "-o", str(file), code=1)
-    assert "step 5, inclusion: entry 2 (reading 1 of demo-0001)" in text
+    assert "the entries lead to size 12 root " in text
     assert "run `wattest verify`" in text
     assert not file.exists()
 
