@@ -70,6 +70,14 @@ def test_ledger_can_be_opened_with_the_new_key_right_after_the_change() -> None:
         Ledger(store, FIRST)
 
 
+def test_checkpoint_over_the_change_holds_only_if_both_have_signed_it(store: MemoryStore) -> None:
+    keys = keys_of(store, THIRD.verifier)
+    note = next(row.note for row in store.checkpoints() if row.size == 5)
+    for signature in note.splitlines()[-2:]:
+        with pytest.raises(SignatureInvalid):
+            keys.open(note.replace(signature + b"\n", b""))
+
+
 def test_ledger_that_never_changed_its_key_is_opened_by_it_alone() -> None:
     store = MemoryStore()
     Ledger(store, FIRST).append([plain(1)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,13 +160,18 @@ def read_witnesses(run: RunDir) -> list[WitnessKey]:
     """
     if not run.witnesses.exists():
         return []
-    keys = []
     try:
-        lines = run.witnesses.read_text("utf-8").splitlines()
-        keys = [WitnessKey.from_text(line) for line in lines]
+        text = run.witnesses.read_bytes().decode()
+        keys = [WitnessKey.from_text(line) for line in text.splitlines()]
     except (OSError, ValueError, NoteError) as error:
         raise ConfigError(f"is damaged: {error}", path=str(run.witnesses)) from error
+    if text != _listed(keys):
+        raise ConfigError("is damaged: one key a line expected", path=str(run.witnesses))
     return keys
+
+
+def _listed(keys: Iterable[WitnessKey]) -> str:
+    return "".join(f"{key.to_text()}\n" for key in keys)
 
 
 def remember_witness(run: RunDir, key: WitnessKey) -> None:
@@ -178,8 +183,7 @@ def remember_witness(run: RunDir, key: WitnessKey) -> None:
     """
     keys = read_witnesses(run)
     if key not in keys:
-        text = "".join(f"{each.to_text()}\n" for each in (*keys, key))
-        write_whole(run.witnesses, text.encode())
+        write_whole(run.witnesses, _listed((*keys, key)).encode())
 
 
 def _is_of(key: WitnessKey, line: bytes) -> bool:
